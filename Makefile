@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+TWEETS ?=
+# TORCH_BACKEND=cpu installs torch without CUDA (5 GB less) where PyTorch's own index is reachable.
+TORCH_BACKEND ?=
+BIN := $(VENV)/bin
+ENV := $(VENV)/.installed
+
+.PHONY: demo test lint chaos env pins services clean
+
+demo: $(ENV)
+	$(PYTHON) -m deploy.local.install
+	$(BIN)/python -m deploy.demo $(if $(TWEETS),--tweets $(TWEETS))
+
+test: $(ENV)
+	$(PYTHON) -m deploy.local.install
+	$(MAKE) lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	deploy/local/other-pythons
+
+lint: $(ENV)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every kill, at random moments and at named points; `make test` runs a few of them.
+chaos: $(ENV)
+	$(PYTHON) -m deploy.local.install
+	$(BIN)/python -m pytest tests/end_to_end/test_kills.py --kills 20
+
+env: $(ENV)
+
+$(ENV): requirements/dev.txt pyproject.toml
+	PYTHON=$(PYTHON) TORCH_BACKEND=$(TORCH_BACKEND) deploy/local/environment $(VENV)
+
+pins:
+	for extra in worker trainer dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
+
+clean:
+	deploy/local/down --purge
+	rm -rf $(VENV) .local .demo

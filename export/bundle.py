@@ -1,0 +1,167 @@
+"""The bundle: an immutable directory named by its digest, that trainer and worker agree on.
+
+Every file is read once, checked against its SHA-256 and kept, so what was verified is what is
+used. No file needs code to be read: no pickle anywhere.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from tokenizers import Tokenizer
+
+from export import manifest as manifests
+from export.errors import BundleCorruptError, BundleIncompatibleError, BundleIncompleteError
+from export.manifest import FileCard, Manifest
+
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+HASHTAGS = "hashtags.tsv"
+TOPICS = "topics.tsv"
+GOLDEN = "golden.json"
+SHARED_FILES = (TOKENIZER, HASHTAGS, TOPICS, GOLDEN)
+
+
+class Hashtag(msgspec.Struct, frozen=True, array_like=True):
+    """One class of the model: canonical form, the spelling people use most, count in train."""
+
+    canonical: str
+    spelling: str
+    count: int
+
+
+class GoldenExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text, and what gensim and torch made of it: the graph must repeat it at every load."""
+
+    text: str
+    ids: list[int]
+    theta: list[float]
+    hashtags: list[int]
+    scores: list[float]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle; its files are held as the bytes that were verified."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """The name of the bundle: SHA-256 over its manifest, which names all its bytes."""
+        return self.manifest.digest
+
+    @property
+    def name(self) -> str:
+        """The first twelve digits of the digest, as suggestions carry it."""
+        return self.manifest.digest[:12]
+
+    def tokenizer(self) -> Tokenizer:
+        """Return the text rules and the vocabulary."""
+        return Tokenizer.from_buffer(self.files[TOKENIZER])
+
+    def hashtags(self) -> list[Hashtag]:
+        """Return the classes in the order of the graph's output rows."""
+        return parse_hashtags(self.files[HASHTAGS])
+
+    def topics(self) -> list[list[str]]:
+        """Return the top words of each topic."""
+        return [line.split("\t") for line in self.files[TOPICS].decode().splitlines()]
+
+    def golden(self) -> list[GoldenExample]:
+        """Return the examples that every load must repeat."""
+        return msgspec.json.decode(self.files[GOLDEN], type=list[GoldenExample])
+
+    def graph(self, variant: str) -> bytes:
+        """Return the ONNX graph of a variant; raises `BundleIncompatibleError` without it."""
+        card = self.manifest.variants.get(variant)
+        if card is None:
+            raise BundleIncompatibleError(
+                f"bundle {self.name} has no variant {variant!r}, "
+                f"only {', '.join(sorted(self.manifest.variants))}"
+            )
+        return self.files[card.file]
+
+
+def encode_hashtags(hashtags: list[Hashtag]) -> bytes:
+    """Return `hashtags.tsv`: canonical form, spelling and count, a row a class."""
+    return "".join(f"{h.canonical}\t{h.spelling}\t{h.count}\n" for h in hashtags).encode()
+
+
+def parse_hashtags(raw: bytes) -> list[Hashtag]:
+    """Read what `encode_hashtags` wrote."""
+    rows = (line.split("\t") for line in raw.decode().splitlines())
+    return [Hashtag(canonical, spelling, int(count)) for canonical, spelling, count in rows]
+
+
+def write_bundle(files: Mapping[str, bytes], card: Manifest, parent: Path) -> Path:
+    """Write a bundle below `parent` and return its directory, which appears whole or not at all.
+
+    `card.files` and `card.digest` are filled in here. Writing the same contents twice is one
+    bundle.
+    """
+    entries = {name: FileCard(_sha256(data), len(data)) for name, data in files.items()}
+    sealed, raw = manifests.seal(msgspec.structs.replace(card, files=entries))
+    target = parent / sealed.digest
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=parent))
+    try:
+        for name, data in [*files.items(), (MANIFEST, raw)]:
+            _write_durably(temporary / name, data)
+        temporary.chmod(0o755)
+        if not target.exists():
+            temporary.rename(target)
+            _sync_directory(parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read and verify a bundle; it is served only after every byte agrees.
+
+    Raises `BundleIncompleteError`, `BundleCorruptError` or `BundleIncompatibleError`.
+    """
+    card = manifests.parse(_read(path, MANIFEST))
+    if len(path.name) == len(card.digest) and path.name != card.digest:
+        raise BundleCorruptError(f"{path} holds bundle {card.digest}; the directory was renamed")
+    needed = {*SHARED_FILES, *(variant.file for variant in card.variants.values())}
+    if missing := needed - card.files.keys():
+        raise BundleIncompleteError(f"manifest.json of {path} does not list {sorted(missing)}")
+    files = {name: _read(path, name) for name in card.files}
+    for name, entry in card.files.items():
+        if len(files[name]) != entry.size or _sha256(files[name]) != entry.sha256:
+            raise BundleCorruptError(f"{path / name} differs from what was published; fetch again")
+    return Bundle(card, files)
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return (path / name).read_bytes()
+    except OSError as error:
+        raise BundleIncompleteError(f"{path} has no readable {name}: {error.strerror}") from error
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

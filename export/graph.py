@@ -1,0 +1,164 @@
+"""The served graph as one `nn.Module`: LDA's E-step, the network, softmax and top-k.
+
+The same module runs in eager mode and as ONNX. This is the only file of `export` that imports
+torch; it takes arrays and modules, never the libraries that learned them.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from export.text import PADDING_ID
+
+OPSET = 20  # the newest whose LSTM and Loop all execution providers of ONNX Runtime have
+INPUTS = ("ids",)
+OUTPUTS = ("theta", "hashtags", "scores", "attention")
+MAX_RANKED = 50
+
+# gensim's `LdaModel.inference`: its defaults, and its guard against a division by zero.
+_ITERATIONS = 50
+_THRESHOLD = 1e-3
+_EPSILON = float(np.finfo(np.float32).eps)
+
+
+class HashtagScorer(Protocol):
+    """A network that scores every hashtag for a batch of posts."""
+
+    def __call__(self, ids: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [B, M] and attention [B, L] for ids [B, L] and topics [B, K]."""
+
+
+def digamma(x: Tensor) -> Tensor:
+    """Compute ψ(x) for x > 0 from operators that ONNX has.
+
+    ψ(x) = ψ(x + 4) - Σ 1/(x + i), i < 4, with the sum as one fraction; then the asymptotic
+    series (Abramowitz and Stegun, 6.3.18), whose error at x + 4 is below float32's.
+    """
+    u = x * (x + 3.0)
+    shift = (2.0 * x + 3.0) * (2.0 * u + 2.0) / (u * (u + 2.0))
+    y = 1.0 / (x + 4.0)
+    y2 = y * y
+    series = y2 * (1.0 / 12 - y2 * (1.0 / 120 - y2 * (1.0 / 252)))
+    return torch.log(x + 4.0) - 0.5 * y - series - shift
+
+
+class TopicInference(nn.Module):
+    """The variational E-step of LDA (Blei et al. 2003), step by step as gensim computes it.
+
+    gensim starts γ at random; here it starts at ones, so that a post always has the same topics.
+    A document stops when its mean change falls below gensim's threshold and is frozen from then
+    on, as gensim stops each document by itself: without that the two never agree.
+
+    Arguments: `exp_elog_beta`, exp(E[log β]) [V, K], with rows of zeros for words that the topic
+    model does not know, padding included; `alpha` [K], the Dirichlet prior.
+    """
+
+    alpha: Tensor
+
+    def __init__(
+        self, exp_elog_beta: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32]
+    ) -> None:
+        super().__init__()
+        words, topics = exp_elog_beta.shape
+        # An embedding, since indexing a tensor becomes the slower GatherND.
+        self.exp_elog_beta = nn.Embedding(words, topics)
+        self.exp_elog_beta.weight = nn.Parameter(
+            torch.from_numpy(exp_elog_beta), requires_grad=False
+        )
+        self.register_buffer("alpha", torch.from_numpy(alpha))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return θ [B, K], the expected topic distribution of posts `ids` [B, L]."""
+        beta = self.exp_elog_beta(ids)
+
+        def update(gamma: Tensor) -> Tensor:
+            total = gamma.sum(dim=1, keepdim=True)
+            psi = digamma(torch.cat((gamma, total), dim=1))
+            exp_elog_theta = torch.exp(psi[:, :-1] - psi[:, -1:])
+            phi_norm = torch.bmm(beta, exp_elog_theta.unsqueeze(2)) + _EPSILON
+            return self.alpha + exp_elog_theta * torch.bmm(
+                (1.0 / phi_norm).transpose(1, 2), beta
+            ).squeeze(1)
+
+        def unfinished(step: Tensor, running: Tensor, gamma: Tensor) -> Tensor:
+            del gamma
+            return (step < _ITERATIONS) & running.any()
+
+        def iterate(step: Tensor, running: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            new = torch.where(running, update(gamma), gamma)
+            change = (new - gamma).abs().mean(dim=1, keepdim=True)
+            return step + 1, running & (change >= _THRESHOLD), new
+
+        gamma = torch.ones_like(beta[:, 0, :])
+        running = torch.ones_like(gamma[:, :1], dtype=torch.bool)
+        step = torch.zeros((), dtype=torch.int64)
+        state = (step, running, gamma)
+        if torch.compiler.is_compiling():  # one Loop in ONNX
+            state = torch.while_loop(unfinished, iterate, state)  # type: ignore[no-untyped-call]
+        else:  # in eager mode `while_loop` would compile at every new shape
+            while unfinished(*state):
+                state = iterate(*state)
+        gamma = state[2]
+        return gamma / gamma.sum(dim=1, keepdim=True)
+
+
+class ServingGraph(nn.Module):
+    """ids → topics, ranking, scores and attention: all that a worker asks for.
+
+    Scores are probabilities (equation 4 of the paper), the best `ranked` hashtags first.
+    """
+
+    def __init__(self, topics: TopicInference, network: HashtagScorer, ranked: int) -> None:
+        super().__init__()
+        self.topics = topics
+        self.network = network
+        self.ranked = ranked
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return θ [B, K], hashtags [B, k] (row numbers), scores [B, k], attention [B, L]."""
+        theta = self.topics(ids)
+        logits, attention = self.network(ids, theta)
+        scores, hashtags = torch.topk(torch.softmax(logits, dim=1), self.ranked, dim=1)
+        return theta, hashtags, scores, attention
+
+
+def export_onnx(graph: ServingGraph, path: Path) -> None:
+    """Write the graph as ONNX with free batch and length axes, for the CPU in float32."""
+    graph.eval()
+    example = torch.tensor([[2, 3, PADDING_ID], [3, 2, 2]], dtype=torch.int64)
+    axes = {"ids": {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}}
+    with warnings.catch_warnings(), _quiet(logging.getLogger("torch.onnx")):
+        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing of ours
+        program = torch.onnx.export(
+            graph,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes=axes,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # stack traces, with this machine's paths in them
+    program.save(path, external_data=False)
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

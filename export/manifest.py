@@ -1,0 +1,134 @@
+"""What a bundle says of itself: `manifest.json`, as canonical JSON."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from export.errors import BundleCorruptError, BundleIncompatibleError
+
+SCHEMA = 1
+OLDEST_SCHEMA = 1
+
+
+class FileCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: its SHA-256 in hexadecimal, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The largest absolute differences from the reference that count as equal."""
+
+    theta: float = 1e-5
+    scores: float = 1e-4
+
+
+class VariantCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One form of the graph: where it runs, how exact it is, and on what its answers depend."""
+
+    file: str
+    device: str
+    tolerance: Tolerance
+    batch_dependent: bool
+
+
+class InputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One named input of the graph; `rule` says what fills it."""
+
+    name: str
+    rule: str
+    dtype: str
+    shape: list[str]
+
+
+class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The method, the text protocol it was trained under, and its sizes."""
+
+    method: str
+    protocol: str
+    max_words: int
+    vocabulary: int
+    hashtags: int
+    topics: int
+    dimensions: int
+    hidden: int
+    ranked: int
+
+
+class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the model learned from: counts, window of `created_at`, SHA-256 of the posts."""
+
+    train_posts: int
+    dev_posts: int
+    first: str | None
+    last: str | None
+    fingerprint: str
+
+
+class MetricRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Quality at k in per cent, and on which split and text protocol it was measured."""
+
+    split: str
+    protocol: str
+    k: int
+    precision: float
+    recall: float
+    f1: float
+    hit: float
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that is known of a bundle. No clock: equal contents have an equal digest."""
+
+    schema: int = SCHEMA
+    digest: str = ""
+    files: dict[str, FileCard]
+    model: ModelCard
+    data: DataCard
+    metrics: list[MetricRow]
+    inputs: list[InputCard]
+    variants: dict[str, VariantCard]
+    opset: int
+    libraries: dict[str, str]
+    revision: str
+
+
+def _canonical(fields: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(fields, order="sorted"), indent=2) + b"\n"
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical({**fields, "digest": ""})).hexdigest()
+
+
+def seal(manifest: Manifest) -> tuple[Manifest, bytes]:
+    """Return the manifest with its digest, and the bytes to be written."""
+    fields = msgspec.to_builtins(manifest)
+    fields["digest"] = _digest(fields)
+    return msgspec.convert(fields, Manifest), _canonical(fields)
+
+
+def parse(raw: bytes) -> Manifest:
+    """Read what `seal` wrote.
+
+    Raises `BundleCorruptError` when a byte was changed and `BundleIncompatibleError` when the
+    schema is newer, or too old, for this version.
+    """
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleCorruptError(f"manifest.json is not readable: {error}") from error
+    if raw != _canonical(fields) or fields.get("digest") != _digest(fields):
+        raise BundleCorruptError("manifest.json was changed after it was published; export again")
+    schema = fields.get("schema")
+    if not isinstance(schema, int) or not OLDEST_SCHEMA <= schema <= SCHEMA:
+        raise BundleIncompatibleError(
+            f"the bundle has schema {schema}, this version reads {OLDEST_SCHEMA} to {SCHEMA}; "
+            "install the version of tagstream that made it, or export again"
+        )
+    try:
+        return msgspec.convert(fields, Manifest)
+    except msgspec.ValidationError as error:
+        raise BundleIncompatibleError(f"manifest.json: {error}; export again") from error

@@ -1,0 +1,76 @@
+"""Does one implementation of the model repeat another? Named errors say what differs.
+
+Used when a graph is exported (ONNX against gensim and torch) and whenever a bundle is loaded
+(this machine against the golden examples).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from export.errors import RankingParityError, ScoreParityError, TopicParityError
+from export.manifest import Tolerance
+
+STRICT_RANKS = 5
+TIE = 1e-6  # scores this near are a tie: either order is right
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one post: θ [K], hashtag rows [k] best first, their scores [k]."""
+
+    theta: FloatArray
+    hashtags: IntArray
+    scores: FloatArray
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest absolute differences over a set of answers."""
+
+    theta: float
+    scores: float
+
+
+def compare(expected: list[Answer], actual: list[Answer], tolerance: Tolerance) -> Difference:
+    """Return how far `actual` is from `expected`, each row by row.
+
+    Raises `TopicParityError`, `ScoreParityError` or `RankingParityError` (among the first five
+    ranks, ties aside) where they differ by more than the tolerance.
+    """
+    if len(expected) != len(actual):
+        raise RankingParityError(f"{len(actual)} answers for {len(expected)} posts")
+    theta = scores = 0.0
+    for row, (one, other) in enumerate(zip(expected, actual, strict=True)):
+        theta = max(theta, _largest(one.theta, other.theta))
+        if not theta <= tolerance.theta:
+            raise TopicParityError(f"post {row}: θ differs by {theta:.2g} > {tolerance.theta:.2g}")
+        scores = max(scores, _largest(one.scores, other.scores))
+        if not scores <= tolerance.scores:
+            raise ScoreParityError(
+                f"post {row}: scores differ by {scores:.2g} > {tolerance.scores:.2g}"
+            )
+        _check_ranking(row, one, other)
+    return Difference(theta, scores)
+
+
+def _largest(one: FloatArray, other: FloatArray) -> float:
+    if one.shape != other.shape:
+        return float("inf")
+    return float(np.abs(one - other).max(initial=0.0))
+
+
+def _check_ranking(row: int, expected: Answer, actual: Answer) -> None:
+    scores = dict(zip(expected.hashtags.tolist(), expected.scores.tolist(), strict=True))
+    for rank, hashtag in enumerate(actual.hashtags[:STRICT_RANKS].tolist()):
+        due = float(expected.scores[rank])
+        # A hashtag below the last rank scores at most what the last one does.
+        if abs(scores.get(hashtag, float(expected.scores[-1])) - due) > TIE:
+            raise RankingParityError(
+                f"post {row}, rank {rank + 1}: hashtag {hashtag} "
+                f"instead of {int(expected.hashtags[rank])}"
+            )

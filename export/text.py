@@ -1,0 +1,127 @@
+"""The text rules, composed of parts of Hugging Face `tokenizers`: data, not code.
+
+A bundle's `tokenizer.json` holds these rules, so training and serving cannot differ. Hashtags
+are found by the very expression that strips them, in the same engine: no model sees a hashtag
+that counts as an answer. (One cut off by an ellipsis is stripped and is no answer.)
+"""
+
+import unicodedata
+from typing import Literal, get_args
+
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import WordLevel
+
+Protocol = Literal["stripped", "words-kept"]
+"""`stripped` removes a hashtag whole; `words-kept` its '#' only, which leaves the answer in."""
+
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+PADDING_ID = 0
+UNKNOWN_ID = 1
+SPECIAL_WORDS = ("[PAD]", "[UNK]")
+MAX_WORDS = 40  # paper, section 4.2.2
+
+# Oniguruma's \w depends on its build; these classes do not. Marks belong to the word they modify.
+_WORD = r"[\p{L}\p{M}\p{N}_]"
+_NOT_AFTER_WORD = r"(?<![\p{L}\p{M}\p{N}_&])"
+_HASHTAG_SIGN = _NOT_AFTER_WORD + r"[#＃](?=[\p{M}\p{N}_]*\p{L})"
+_HASHTAG = _HASHTAG_SIGN + _WORD + "++"  # possessive: an ellipsis cannot shorten the match
+_WHOLE_HASHTAG = _HASHTAG + r"(?!…|\.\.\.)"  # before an ellipsis it may have been cut
+_LINK = r"(?i)(?:https?://|www\.|pic\.twitter\.com/)\S*"
+_MENTION = _NOT_AFTER_WORD + r"[@＠]" + _WORD + "+"
+# Three or more of one letter become two: each letter of a run that two equal ones still follow
+# goes. `Replace` has no back references in its replacement, so the rule is written as a removal.
+_ELONGATION = r"(\p{L})\1*(?=\1\1)"
+_ENTITIES = {
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&#39;": "'",
+    "&apos;": "'",
+    "&nbsp;": " ",
+    "&amp;": "&",  # last, or "&amp;lt;" would be decoded twice
+}
+# A token is one ideograph or kana, a flag, one pictograph, a cashtag, or a word with its inner
+# apostrophes. Alternatives are tried in this order.
+_TOKEN = "|".join(
+    [
+        r"[\p{Han}\p{Hiragana}\p{Katakana}]",
+        "[\U0001f1e6-\U0001f1ff]{2}",
+        r"\p{So}",
+        r"\$\p{L}+(?!" + _WORD + ")",
+        r"(?:(?![\p{Han}\p{Hiragana}\p{Katakana}])" + _WORD + r")+(?:['’]\p{L}+)*",
+    ]
+)
+
+
+_STRIP_HASHTAGS = normalizers.Replace(Regex(_HASHTAG), " ")
+
+
+def _readable() -> list[normalizers.Normalizer]:
+    """Decode entities, compose characters, and take out what is neither word nor hashtag."""
+    entities = [normalizers.Replace(entity, char) for entity, char in _ENTITIES.items()]
+    return [
+        *entities,
+        normalizers.NFC(),
+        normalizers.Replace(Regex("[\ufe0f\u200d]"), ""),  # emoji style and joiner
+        normalizers.Replace(Regex(_LINK), " "),
+        normalizers.Replace(Regex(_MENTION), " "),
+    ]
+
+
+def _without_hashtags(protocol: Protocol) -> normalizers.Normalizer:
+    if protocol == "stripped":
+        return _STRIP_HASHTAGS
+    return normalizers.Replace(Regex(_HASHTAG_SIGN), "")
+
+
+_READABLE = normalizers.Sequence(_readable())
+_FIND_HASHTAGS = pre_tokenizers.Split(Regex(_WHOLE_HASHTAG), behavior="removed", invert=True)
+_AS_READ = {p: normalizers.Sequence([*_readable(), _without_hashtags(p)]) for p in PROTOCOLS}
+
+
+def canonical_hashtag(hashtag: str) -> str:
+    """Return the form under which spellings of one hashtag are the same: NFC and casefolded."""
+    folded = unicodedata.normalize("NFC", hashtag.lstrip("#＃")).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def find_hashtags(text: str) -> list[str]:
+    """Return the hashtags of a post as its author spelt them, without '#', in order."""
+    pieces = _FIND_HASHTAGS.pre_tokenize_str(_READABLE.normalize_str(text))
+    return [piece[1:] for piece, _ in pieces]
+
+
+def without_hashtags(text: str) -> str:
+    """Return a post with its hashtags taken out and all else as it was, links included."""
+    return _STRIP_HASHTAGS.normalize_str(text)
+
+
+def text_as_read(text: str, protocol: Protocol) -> str:
+    """Return what a model reads of a post under a protocol, whatever tokenizer comes after."""
+    return _AS_READ[protocol].normalize_str(text)
+
+
+def new_tokenizer(
+    vocabulary: list[str], protocol: Protocol, max_words: int = MAX_WORDS
+) -> Tokenizer:
+    """Build a tokenizer whose ids follow the order of `vocabulary`, after padding and unknown.
+
+    The two special words are plain vocabulary entries, not `AddedToken`s: those would be matched
+    in a post that spells "[PAD]".
+    """
+    words = [*SPECIAL_WORDS, *vocabulary]
+    ids = {word: index for index, word in enumerate(words)}
+    if len(ids) != len(words):
+        raise ValueError("the vocabulary repeats a word")
+    tokenizer = Tokenizer(WordLevel(ids, unk_token=SPECIAL_WORDS[UNKNOWN_ID]))
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            *_readable(),
+            _without_hashtags(protocol),
+            normalizers.Lowercase(),
+            normalizers.Replace(Regex(_ELONGATION), ""),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+    tokenizer.enable_truncation(max_words)
+    return tokenizer

@@ -1,0 +1,151 @@
+"""The command `trainer`."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from export.errors import BundleError, ParityError, RegistryError
+from export.text import PROTOCOLS
+from trainer.errors import TrainerError
+from trainer.settings import FitSettings
+from worker.errors import StopError
+from worker.settings import ModelSettings, options
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_CORPUS = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _in_one_line(command: _F) -> _F:
+    """Tell people what went wrong without a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        try:
+            return command(*args, **kwargs)
+        except (TrainerError, BundleError, ParityError, RegistryError, StopError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return guarded  # type: ignore[return-value]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tagstream")
+def main() -> None:
+    r"""Learn to recommend hashtags, and judge what was learned.
+
+    A corpus is a folder with train, dev and test as .jsonl, .jsonl.gz or .jsonl.zst. One post a
+    line: {"id": "1", "text": "off to the sea #travel", "created_at": "2026-01-31T12:00:00Z"}.
+    Its answers are its `tags` if it has that field, else its `hashtags` and those in its text.
+
+    \b
+    trainer fit CORPUS runs/first              learn word2vec, LDA and TAB-LSTM
+    trainer export runs/first registry --alias champion
+    trainer evaluate CORPUS --registry registry
+    """
+
+
+@main.command()
+@click.argument("corpus", type=_CORPUS)
+@click.argument("run", type=_FOLDER)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+@options(FitSettings)
+@_in_one_line
+def fit(corpus: Path, run: Path, resume: bool, **values: Any) -> None:  # noqa: ANN401, FBT001
+    """Learn a model from CORPUS and leave it in the directory RUN.
+
+    The defaults are the paper's. Each step is kept when it is done: after an interruption,
+    --resume goes on from there. Equal seeds and settings on one machine give equal models.
+    """
+    from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
+
+    done = learn(corpus, run, FitSettings(**values), resume=resume)
+    best = max(done.epochs(), key=lambda row: row.dev_f1_at_1)
+    click.echo(f"{run}: best epoch {best.epoch}, dev F1@1 {best.dev_f1_at_1:.2f} %")
+
+
+@main.command()
+@click.argument("run", type=_CORPUS)
+@click.argument("registry", type=_FOLDER)
+@click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
+@click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
+@_in_one_line
+def export(run: Path, registry: Path, alias: str | None, reason: str) -> None:
+    """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
+
+    A worker serves the bundle that the alias `champion` stands for.
+    """
+    from export.registry import Registry  # noqa: PLC0415
+    from trainer.release import release  # noqa: PLC0415
+    from trainer.runs import Run  # noqa: PLC0415
+
+    shelf = Registry(registry)
+    made = release(Run.open(run), shelf.bundles)
+    if alias:
+        shelf.assign(alias, made.path.name, reason)
+    click.echo(
+        f"{made.path}\nagainst gensim and torch on {made.posts} posts: "
+        f"θ within {made.difference.theta:.1e}, scores within {made.difference.scores:.1e}"
+    )
+
+
+@main.command()
+@click.argument("corpus", type=_CORPUS)
+@click.option("--split", default="test", show_default=True, help="Which posts to score.")
+@click.option(
+    "--protocol",
+    default=PROTOCOLS[0],
+    show_default=True,
+    help=f"Text that the model reads, by commas: {', '.join(PROTOCOLS)}.",
+)
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here too.")
+@options(ModelSettings)
+@_in_one_line
+def evaluate(corpus: Path, split: str, protocol: str, file: Path | None, **values: Any) -> None:  # noqa: ANN401
+    """Score a bundle on CORPUS beside popularity: P, R, F1 and Hit at 1 to 5, in per cent.
+
+    It runs the bundle as a worker does. All posts with a hashtag count, also those whose
+    hashtags no model knows.
+    """
+    from trainer.evaluate import evaluate as judge  # noqa: PLC0415
+    from worker.models import load_predictor  # noqa: PLC0415
+
+    asked = [name for name in PROTOCOLS if name in protocol.split(",")]
+    if len(asked) != len(protocol.split(",")):
+        raise click.BadParameter(f"one or more of {', '.join(PROTOCOLS)}", param_hint="--protocol")
+    qualities = judge(load_predictor(ModelSettings(**values)), corpus, split, asked)
+    table = Table("method", "text", "k", "P@k", "R@k", "F1@k", "Hit@k", title=f"{corpus}, {split}")
+    rows = []
+    for (method, text), quality in qualities.items():
+        for row in quality.rows(split, text):
+            figures = (row.precision, row.recall, row.f1, row.hit)
+            table.add_row(method, text, str(row.k), *(f"{value:.2f}" for value in figures))
+            rows.append({"method": method, **msgspec.structs.asdict(row)})
+        table.add_section()
+    Console().print(table)
+    if file is not None:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER)
+@click.option("--posts", default=24_000, show_default=True, help="How many posts.")
+@click.option("--subjects", default=120, show_default=True, help="Main hashtags, planted.")
+@click.option("--seed", default=2016, show_default=True, help="Seed of everything random.")
+def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
+    """Write a made-up corpus whose best possible F1@1 is known to FOLDER."""
+    from trainer.synthetic import SyntheticSettings, write_corpus  # noqa: PLC0415
+
+    try:
+        settings = SyntheticSettings(posts=posts, subjects=subjects, seed=seed)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    summary = write_corpus(settings, folder)
+    best = summary.optimum["test"].f1_at_1
+    click.echo(f"{folder}: {posts} posts, best possible F1@1 on test {100 * best:.2f} %")

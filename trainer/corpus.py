@@ -1,0 +1,124 @@
+"""Posts from files of JSON lines, plain or compressed, one at a time.
+
+A corpus is a folder with `train`, `dev` and `test` as `.jsonl`, `.jsonl.gz` or `.jsonl.zst`.
+"""
+
+import gzip
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import zstandard
+
+from export.text import canonical_hashtag, find_hashtags
+from trainer.errors import CorpusError, TooManyBadLinesError
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+MAX_BAD_SHARE = 0.01
+FEW_BAD_LINES = 10  # never too many, however short the file
+
+
+class _Line(msgspec.Struct, frozen=True):
+    text: str
+    id: str | int | None = None
+    tags: list[str] | None = None
+    hashtags: list[str] | None = None
+    created_at: str | None = None
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPost:
+    """A post with its answers.
+
+    `spellings` maps the canonical form of each hashtag to how the author wrote it.
+    """
+
+    id: str
+    text: str
+    spellings: dict[str, str]
+    created_at: str | None = None
+    author: str | None = None
+
+    @property
+    def hashtags(self) -> list[str]:
+        """The answers in canonical form, each once."""
+        return list(self.spellings)
+
+
+@dataclass
+class CorpusReader:
+    """Iterates over the posts of one file; a line that is none is noted and passed over.
+
+    Raises `CorpusError` when the file cannot be read, `TooManyBadLinesError` when more than one
+    line in a hundred is bad.
+    """
+
+    path: Path
+    bad_lines: list[tuple[int, str]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[LabelledPost]:
+        """Read the file once more from its start."""
+        self.bad_lines.clear()
+        number = 0
+        decoder = msgspec.json.Decoder(_Line)
+        try:
+            with _open(self.path) as file:
+                for number, line in enumerate(file, 1):
+                    if not line.strip():
+                        continue
+                    try:
+                        yield _labelled(decoder.decode(line), number)
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                        self._note(number, error)
+        except (OSError, EOFError, zstandard.ZstdError) as error:
+            raise CorpusError(f"{self.path}, after line {number}: {error}") from error
+        if len(self.bad_lines) > max(FEW_BAD_LINES, MAX_BAD_SHARE * number):
+            raise TooManyBadLinesError(self.complaint())
+
+    def complaint(self) -> str:
+        """Say which lines were bad, and why."""
+        some = "; ".join(f"line {number}: {error}" for number, error in self.bad_lines[:3])
+        return f"{self.path}: {len(self.bad_lines)} bad lines ({some})"
+
+    def _note(self, number: int, error: Exception) -> None:
+        self.bad_lines.append((number, str(error)))
+        if len(self.bad_lines) > FEW_BAD_LINES and len(self.bad_lines) > number / 2:
+            raise TooManyBadLinesError(self.complaint())
+
+
+def split(corpus: Path, name: str) -> CorpusReader:
+    """Return a reader of one split of a corpus folder."""
+    for suffix in SUFFIXES:
+        if (path := corpus / f"{name}{suffix}").is_file():
+            return CorpusReader(path)
+    raise CorpusError(f"{corpus} has no {name} with one of {', '.join(SUFFIXES)}")
+
+
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")
+    if path.suffix == ".zst":
+        return io.BufferedReader(zstandard.open(path, "rb"))
+    return path.open("rb")
+
+
+def _labelled(line: _Line, number: int) -> LabelledPost:
+    """Return the post with the answers it was given, or else those found in it.
+
+    `tags` are a corpus's own gold labels and final; otherwise the answers are the union of the
+    post's `hashtags` and those in its text.
+    """
+    written = find_hashtags(line.text)
+    spelt = {canonical_hashtag(h): h for h in reversed([*written, *(line.hashtags or [])])}
+    if line.tags is None:
+        spellings = dict(reversed(spelt.items()))
+    else:
+        names = (canonical_hashtag(tag) for tag in line.tags)
+        spellings = {name: spelt.get(name, name) for name in names}
+    spellings.pop("", None)
+    identity = str(number) if line.id is None else str(line.id)
+    return LabelledPost(identity, line.text, spellings, line.created_at, line.author)

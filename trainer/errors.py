@@ -1,0 +1,21 @@
+"""What can go wrong while learning; each message says what to do."""
+
+
+class TrainerError(Exception):
+    """An error of the trainer, told to people in one line."""
+
+
+class CorpusError(TrainerError):
+    """A corpus that cannot be read, or has nothing to learn from."""
+
+
+class TooManyBadLinesError(CorpusError):
+    """So many lines are no posts that the file is likely not what it should be."""
+
+
+class DivergedError(TrainerError):
+    """The loss is no longer a number."""
+
+
+class RunError(TrainerError):
+    """A run directory that does not fit what was asked."""

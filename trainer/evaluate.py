@@ -1,0 +1,55 @@
+"""How good is a bundle? Measured through the worker's predictor: what is served is judged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export.text import Protocol, text_as_read
+from trainer.corpus import LabelledPost, split
+from trainer.methods.popularity import Popularity
+from trainer.metrics import KS, Quality, measure
+from worker.predictor import Predictor
+
+POPULARITY = "popularity"
+
+
+def evaluate(
+    predictor: Predictor, corpus: Path, split_name: str, protocols: Sequence[Protocol]
+) -> dict[tuple[str, str], Quality]:
+    """Return the quality by method and text protocol, on all posts of a split with a hashtag.
+
+    Under `words-kept` a post's hashtags lose their '#' before the predictor reads it, which
+    leaves the answer in its text.
+    """
+    posts = [post for post in split(corpus, split_name) if post.spellings]
+    method = predictor.bundle.manifest.model.method
+    found: dict[tuple[str, str], Quality] = {}
+    for protocol in protocols:
+        texts = [text_as_read(post.text, protocol) for post in posts]
+        found[method, protocol] = score(posts, recommend(predictor, texts))
+    popularity = Popularity()
+    popularity.fit(split(corpus, "train"))
+    ranked = popularity.recommend([post.text for post in posts], KS[-1])
+    found[POPULARITY, "-"] = score(posts, ranked)
+    return found
+
+
+def recommend(predictor: Predictor, texts: Sequence[str]) -> list[list[str]]:
+    """Return the five best hashtags a text, in canonical form."""
+    inputs = predictor.encode(texts)
+    answers = iter(predictor.predict([item for item in inputs if not item.empty]))
+    return [
+        []
+        if item.empty
+        else [predictor.hashtags[row].canonical for row in next(answers).hashtags[: KS[-1]]]
+        for item in inputs
+    ]
+
+
+def score(posts: Sequence[LabelledPost], ranked: Sequence[Sequence[str]]) -> Quality:
+    """Score rankings in canonical form against the hashtags of the posts."""
+    hits = np.zeros((len(posts), KS[-1]), dtype=np.bool_)
+    for row, (post, best) in enumerate(zip(posts, ranked, strict=True)):
+        hits[row, : len(best)] = [hashtag in post.spellings for hashtag in best]
+    return measure(hits, [len(post.spellings) for post in posts])

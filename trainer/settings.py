@@ -1,0 +1,42 @@
+"""Every setting of `trainer fit`; the defaults are the paper's (section 4.2.2) where it has one."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from export.text import Protocol
+from worker.settings import Option
+
+Method = Literal["tab-lstm", "lstm"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is learned."""
+
+    method: Annotated[Method, Option("Network.")] = "tab-lstm"
+    protocol: Annotated[
+        Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
+    ] = "stripped"
+    seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
+    min_count: Annotated[int, Option("Training posts a hashtag needs.", least=1)] = 5
+    min_word_count: Annotated[int, Option("Occurrences a word needs.", least=1)] = 2
+    max_words: Annotated[int, Option("Words of a post that are read.", least=1)] = 40
+    dimensions: Annotated[int, Option("Length of a word vector.", least=1)] = 300
+    vector_epochs: Annotated[int, Option("Epochs of word2vec.", least=1)] = 5
+    topics: Annotated[int, Option("Topics of LDA.", least=1)] = 100
+    topic_passes: Annotated[int, Option("Passes of LDA over the posts.", least=1)] = 3
+    max_post_share: Annotated[
+        float, Option("Words in more posts than this share tell LDA nothing.", least=0, most=1)
+    ] = 0.1
+    hidden: Annotated[int, Option("Length of the LSTM's state.", least=1)] = 500
+    batch: Annotated[int, Option("Posts in a mini-batch.", least=1)] = 100
+    rate: Annotated[float, Option("Adam's learning rate.", least=0)] = 1e-3
+    epochs: Annotated[int, Option("Most epochs of the network.", least=1)] = 10
+    patience: Annotated[
+        int, Option("Epochs without a better F1@1 on dev until it stops.", least=1)
+    ] = 2
+    precision: Annotated[
+        Precision, Option("Arithmetic: auto takes the faster in a few trial batches.")
+    ] = "auto"
+    device: Annotated[str, Option("Where the network is trained: cpu or cuda.")] = "cpu"

@@ -1,0 +1,65 @@
+"""`worker doctor`: is everything there that a worker needs? Each check says what to do."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import onnxruntime as ort
+import redis
+
+from worker import topics
+from worker.errors import ExitCode, StopError
+from worker.models import load_predictor
+from worker.service import NO_CACHE, redis_client
+from worker.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `exit_code` is that of a worker that fails on it."""
+
+    check: str
+    detail: str
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding a check, in the order in which a worker would fail."""
+    yield Finding("onnxruntime", f"{ort.__version__}, {', '.join(ort.get_available_providers())}")
+    checks: dict[str, Callable[[Settings], str]] = {
+        "bundle": _bundle,
+        "broker and topics": _broker,
+        "cache": _cache,
+    }
+    for name, check in checks.items():
+        try:
+            yield Finding(name, check(settings))
+        except StopError as error:
+            yield Finding(name, str(error), error.exit_code)
+
+
+def _bundle(settings: Settings) -> str:
+    predictor = load_predictor(settings)
+    model = predictor.bundle.manifest.model
+    return (
+        f"{predictor.bundle.name}, {model.method} on {predictor.variant}, {model.hashtags} "
+        f"hashtags, trained on text {model.protocol}; repeats its golden examples"
+    )
+
+
+def _broker(settings: Settings) -> str:
+    with closing(topics.connect(settings)) as admin:
+        topics.ensure_topics(admin, settings)
+        found = topics.partitions(admin, topics.needed(settings))
+    return ", ".join(f"{name} ({count} partitions)" for name, count in found.items())
+
+
+def _cache(settings: Settings) -> str:
+    if settings.cache == NO_CACHE:
+        return "none: every post is inferred"
+    with closing(redis_client(settings)) as client:
+        try:
+            info = client.info("server")
+        except (redis.RedisError, OSError) as error:
+            return f"not reachable ({error}): workers go on without it, each miss counted"
+    return f"Redis {info['redis_version']}"

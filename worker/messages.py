@@ -1,0 +1,154 @@
+"""Bytes ↔ posts, suggestions and dead letters. Pure: nothing here talks to a service."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from worker.errors import RecordRejectedError
+
+SCORE_DECIMALS = 4
+MAX_ID_BYTES = 1_024  # the id is key, header and body of the answer
+MAX_TRACE_BYTES = 512
+MAX_DEAD_LETTER_BYTES = 950_000  # below a topic's usual limit of 1 MiB, with room for headers
+Header = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as the input topic holds it; `timestamp` in ms since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+    timestamp: int = 0
+
+    @property
+    def coordinates(self) -> str:
+        """The record's own name, equal however often it is read."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to be published; `rejected` is the reason where it is a dead letter."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[Header] = field(default_factory=list)
+    rejected: str | None = None
+
+
+class Post(msgspec.Struct, frozen=True):
+    """A post to be answered. Fields that are not listed here are ignored."""
+
+    id: str
+    text: str
+    created_at: str | None = None
+    author: str | None = None
+    lang: str | None = None
+    hashtags: list[str] | None = None
+
+
+class ScoredHashtag(msgspec.Struct, frozen=True):
+    """A suggested hashtag without '#', and its probability."""
+
+    hashtag: str
+    score: float
+
+
+class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to one post; `reason` tells why there are no suggestions.
+
+    No clock and no sign of the cache: the same post, bundle and variant give the same bytes.
+    """
+
+    id: str
+    suggestions: list[ScoredHashtag]
+    model: str
+    variant: str
+    reason: str | None = None
+    topics: list[float] | None = None
+    attention: list[float] | None = None
+
+
+_DECODER = msgspec.json.Decoder(Post)
+_ENCODER = msgspec.json.Encoder()
+_SUGGESTION_DECODER = msgspec.json.Decoder(Suggestion)
+
+
+def decode_post(value: bytes, max_bytes: int) -> Post:
+    """Read a post; `max_bytes` bounds its text in UTF-8.
+
+    Raises `RecordRejectedError` with reason `not_utf8`, `not_json` (lone surrogates and NaN
+    included), `too_deep`, `not_a_post`, `bad_id` or `text_too_long`.
+    """
+    try:
+        post = _DECODER.decode(value)
+    except UnicodeDecodeError as error:
+        raise RecordRejectedError("not_utf8", str(error)) from error
+    except msgspec.ValidationError as error:
+        raise RecordRejectedError("not_a_post", str(error)) from error
+    except msgspec.DecodeError as error:
+        raise RecordRejectedError("not_json", str(error)) from error
+    except RecursionError as error:
+        raise RecordRejectedError("too_deep", "the JSON is nested too deeply") from error
+    if not 0 < len(post.id.encode()) <= MAX_ID_BYTES:
+        raise RecordRejectedError("bad_id", f"`id` must have 1 to {MAX_ID_BYTES} bytes")
+    if (size := len(post.text.encode())) > max_bytes:
+        raise RecordRejectedError("text_too_long", f"`text` has {size} bytes, over {max_bytes}")
+    return post
+
+
+def decode_suggestion(value: bytes) -> Suggestion:
+    """Read an answer, as a consumer downstream does."""
+    return _SUGGESTION_DECODER.decode(value)
+
+
+def suggestion_output(topic: str, record: Record, answer: Suggestion) -> Output:
+    """Return an answer as a CloudEvent in binary mode, keyed by the post's id."""
+    headers = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"tagstream.suggestion.v1"),
+        ("ce_source", f"/topics/{record.topic}".encode()),
+        ("ce_id", record.coordinates.encode()),
+        ("ce_subject", answer.id.encode()),
+        *(header for header in record.headers if _is_trace(header)),
+    ]
+    return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers)
+
+
+def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -> Output:
+    """Return the record as it came, with Kafka Connect's headers on what was wrong (KIP-298).
+
+    One too large for the topic goes with a null value; its size and SHA-256 stand for it.
+    """
+    reasons = [
+        ("__connect.errors.topic", record.topic.encode()),
+        ("__connect.errors.partition", str(record.partition).encode()),
+        ("__connect.errors.offset", str(record.offset).encode()),
+        ("__connect.errors.exception.class.name", error.reason.encode()),
+        ("__connect.errors.exception.message", error.detail.encode("utf-8", "replace")),
+    ]
+    value = record.value or b""
+    kept = len(record.key or b"") + sum(len(name) + len(data) for name, data in record.headers)
+    if kept + len(value) <= MAX_DEAD_LETTER_BYTES:
+        return Output(topic, record.key, record.value, [*record.headers, *reasons], error.reason)
+    reasons += [
+        ("tagstream-value-bytes", str(len(value)).encode()),
+        ("tagstream-value-sha256", hashlib.sha256(value).hexdigest().encode()),
+    ]
+    if kept > MAX_DEAD_LETTER_BYTES:
+        return Output(topic, None, None, reasons, error.reason)
+    return Output(topic, record.key, None, [*record.headers, *reasons], error.reason)
+
+
+def _is_trace(header: Header) -> bool:
+    name, value = header
+    return name in {"traceparent", "tracestate"} and len(value) <= MAX_TRACE_BYTES

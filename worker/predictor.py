@@ -1,0 +1,143 @@
+"""Text → ids → hashtags, scores, topics, attention: the one way to score, for everyone.
+
+The worker serves with it and the trainer evaluates with it, so what is measured is what is
+served.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from export.bundle import Bundle
+from export.errors import GoldenMismatchError, ParityError
+from export.parity import Answer, compare
+
+AUTO = "auto"
+BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """What the graph reads of one post: word ids [n], and a digest that names exactly that."""
+
+    ids: IntArray
+    digest: bytes
+
+    @property
+    def empty(self) -> bool:
+        """Whether the post has no words, so that there is nothing to ask the graph."""
+        return len(self.ids) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The graph's answer to one post of n words.
+
+    `hashtags` [k] int32, rows of the bundle's list, best first; `scores` [k], probabilities;
+    `theta` [K], topics; `attention` [n], one weight a word.
+    """
+
+    hashtags: npt.NDArray[np.int32]
+    scores: FloatArray
+    theta: FloatArray
+    attention: FloatArray
+
+
+class Predictor:
+    """A verified bundle, ready to answer.
+
+    Arguments: `variant`, a variant of the bundle or `auto`; `threads`, how many one call of the
+    graph may use.
+
+    Raises `BundleIncompatibleError` when the bundle lacks the variant or this machine cannot run
+    it, `GoldenMismatchError` when this machine does not repeat the golden examples.
+    """
+
+    def __init__(self, bundle: Bundle, variant: str = AUTO, threads: int = 1) -> None:
+        self.bundle = bundle
+        self.variant = "cpu-fp32" if variant == AUTO else variant
+        self._tokenizer = bundle.tokenizer()
+        self.hashtags = bundle.hashtags()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(
+            bundle.graph(self.variant), options, providers=["CPUExecutionProvider"]
+        )
+        self._check_golden()
+
+    def encode(self, texts: Sequence[str]) -> list[ModelInput]:
+        """Return what the graph reads of each text; hashtags are not among it (protocol)."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        arrays = (np.array(encoding.ids, dtype=np.int64) for encoding in encodings)
+        return [
+            ModelInput(ids, hashlib.blake2b(ids.tobytes(), digest_size=16).digest())
+            for ids in arrays
+        ]
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text as the graph counts them, for showing attention."""
+        return self._tokenizer.encode(text, add_special_tokens=False).tokens
+
+    def predict(self, inputs: Sequence[ModelInput]) -> list[Prediction]:
+        """Return an answer a post, in the order of the posts. No input may be empty."""
+        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
+        answers: list[Prediction | None] = [None] * len(inputs)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            for row, answer in zip(rows, self._run([inputs[i].ids for i in rows]), strict=True):
+                answers[row] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def _run(self, batch: list[IntArray]) -> Iterator[Prediction]:
+        # Sorted by length, a batch holds little padding; its last post is the longest.
+        padded = np.zeros((len(batch), len(batch[-1])), dtype=np.int64)
+        for row, ids in enumerate(batch):
+            padded[row, : len(ids)] = ids
+        theta, hashtags, scores, attention = self._session.run(
+            ["theta", "hashtags", "scores", "attention"], {"ids": padded}
+        )
+        for row, ids in enumerate(batch):
+            yield Prediction(
+                hashtags[row].astype(np.int32), scores[row], theta[row], attention[row, : len(ids)]
+            )
+
+    def _check_golden(self) -> None:
+        examples = self.bundle.golden()
+        inputs = self.encode([example.text for example in examples])
+        for example, read in zip(examples, inputs, strict=True):
+            if example.ids != read.ids.tolist():
+                raise GoldenMismatchError(
+                    f"bundle {self.bundle.name}: {example.text!r} is read as {read.ids.tolist()} "
+                    f"instead of {example.ids}; check the version of `tokenizers`"
+                )
+        asked = [(e, i) for e, i in zip(examples, inputs, strict=True) if not i.empty]
+        expected = [
+            Answer(
+                np.array(example.theta, dtype=np.float32),
+                np.array(example.hashtags, dtype=np.int64),
+                np.array(example.scores, dtype=np.float32),
+            )
+            for example, _ in asked
+        ]
+        tolerance = self.bundle.manifest.variants[self.variant].tolerance
+        try:
+            compare(expected, self.answers([read for _, read in asked]), tolerance)
+        except ParityError as error:
+            raise GoldenMismatchError(
+                f"bundle {self.bundle.name}, {self.variant}: a golden example differs: {error}"
+            ) from error
+
+    def answers(self, inputs: Sequence[ModelInput]) -> list[Answer]:
+        """Return predictions in the form that `export.parity` compares."""
+        return [
+            Answer(p.theta, p.hashtags.astype(np.int64), p.scores) for p in self.predict(inputs)
+        ]

@@ -1,0 +1,101 @@
+"""One worker, from its settings to its exit code."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from worker.cache import Cache, NoCache, RedisCache
+from worker.errors import StartupFailedError
+from worker.kafka import KafkaSink, KafkaSource, consumer, producer
+from worker.lifecycle import stop_on_signal
+from worker.loop import Loop
+from worker.models import load_answerer
+from worker.predictor import Predictor
+from worker.rejects import RejectLimit
+from worker.settings import Settings
+from worker.telemetry import Health, HealthServer, Metrics
+from worker.topics import connect, ensure_topics
+
+NO_CACHE = "none"
+log = structlog.get_logger("worker")
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """Return a client that gives up within the cache's timeout; connects on first use."""
+    try:
+        return redis.Redis.from_url(
+            settings.cache,
+            socket_timeout=settings.cache_timeout,
+            socket_connect_timeout=settings.cache_timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise StartupFailedError(f"--cache is no Redis URL: {error}") from error
+
+
+def reject_limit(settings: Settings) -> RejectLimit:
+    """Return the limit of dead letters that the settings ask for."""
+    if settings.reject_limit == "off":
+        return RejectLimit(ratio=1.0, run=0)
+    return RejectLimit(ratio=settings.reject_ratio, run=settings.reject_run)
+
+
+def serve(settings: Settings, slot: int) -> None:
+    """Answer posts until SIGTERM or SIGINT: the batch is finished, committed, the group left.
+
+    Raises `StopError` with the exit code that says whether a restart may help.
+    """
+    metrics, health = Metrics(), Health()
+    health.beat()
+    with stop_on_signal() as stop, ExitStack() as stack:
+        if settings.http_port:
+            stack.enter_context(_health_server(settings, slot, metrics, health))
+        answerer = load_answerer(settings)
+        predictor = answerer.predictor
+        metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
+        with closing(connect(settings)) as admin:
+            ensure_topics(admin, settings)
+        cache = stack.enter_context(_cache(settings, predictor, metrics))
+        sender = producer(settings)
+        source = stack.enter_context(closing(KafkaSource(consumer(settings, slot))))
+        sink = stack.enter_context(closing(KafkaSink(sender, source, settings.delivery_timeout)))
+        loop = Loop(
+            source, sink, cache, answerer, reject_limit(settings), settings, metrics, health
+        )
+        log.info("worker_started", model=predictor.bundle.name, variant=predictor.variant,
+                 group=settings.group, topic=settings.input_topic, pid=os.getpid())  # fmt: skip
+        loop.run(stop)
+        health.ready = False
+    log.info("worker_stopped")
+
+
+def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Health) -> HealthServer:
+    port = settings.http_port + slot
+    try:
+        return HealthServer(settings.http_host, port, metrics, health)
+    except OSError as error:
+        raise StartupFailedError(
+            f"port {port} of {settings.http_host} for metrics and health: {error.strerror}; "
+            "choose another with --http-port, or 0 for none"
+        ) from error
+
+
+@contextmanager
+def _cache(settings: Settings, predictor: Predictor, metrics: Metrics) -> Iterator[Cache]:
+    if settings.cache == NO_CACHE:
+        yield NoCache()
+        return
+    with closing(redis_client(settings)) as client:
+        yield RedisCache(
+            client,
+            predictor,
+            metrics,
+            explain=settings.explain,
+            ttl=settings.cache_ttl,
+            prefix=settings.cache_prefix,
+        )

@@ -1,0 +1,177 @@
+"""Every setting of the worker, declared once: flags > environment > file > defaults."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import click
+import msgspec
+
+ENVIRONMENT_PREFIX = "TAGSTREAM"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Option(msgspec.Struct, frozen=True):
+    """How a setting is shown to people: its help, its bounds."""
+
+    help: str
+    least: float | None = None
+    most: float | None = None
+    secret: bool = False
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model answers, and how."""
+
+    registry: Annotated[str, Option("Folder of the registry that holds the bundles.")] = "registry"
+    alias: Annotated[str, Option("Which bundle of the registry is served.")] = "champion"
+    bundle: Annotated[str | None, Option("Serve this bundle directory instead of an alias.")] = None
+    variant: Annotated[str, Option("Form of the graph; a cuda one never runs on the CPU.")] = "auto"
+    threads: Annotated[int, Option("Threads that one call of the graph may use.", least=1)] = 1
+    top: Annotated[int, Option("Hashtags suggested for a post.", least=1, most=50)] = 5
+    keep_present: Annotated[
+        bool, Option("Also suggest hashtags that the post already carries.")
+    ] = False
+    explain: Annotated[bool, Option("Add topics and attention to each answer.")] = False
+
+
+class Settings(ModelSettings, frozen=True, kw_only=True):
+    """All that `worker run` can be told."""
+
+    bootstrap_servers: Annotated[str, Option("Kafka brokers, host:port, by commas.")] = (
+        "127.0.0.1:9092"
+    )
+    group: Annotated[str, Option("Consumer group that shares the posts.")] = "tagstream-worker"
+    input_topic: Annotated[str, Option("Topic that posts come from.")] = "tweets"
+    output_topic: Annotated[str, Option("Topic that suggestions go to.")] = "suggestions"
+    dead_letter_topic: Annotated[
+        str | None, Option("Topic for what cannot be answered [default: INPUT_TOPIC.dead-letter].")
+    ] = None
+    create_topics: Annotated[bool, Option("Create the topics that are missing.")] = False
+    partitions: Annotated[int, Option("Partitions of topics that are created.", least=1)] = 8
+    start: Annotated[
+        Literal["earliest", "latest"], Option("Where a group without offsets begins.")
+    ] = "earliest"
+    instance_id: Annotated[
+        str | None, Option("Name of this member across restarts (static membership).")
+    ] = None
+    session_timeout: Annotated[
+        float, Option("Seconds after which a silent member's partitions are taken.", least=1)
+    ] = 15.0
+    max_batch_size: Annotated[int, Option("Most posts answered at once.", least=1)] = 500
+    max_batch_time: Annotated[
+        float, Option("Seconds to wait for posts when there are none.", least=0.001)
+    ] = 0.5
+    delivery_timeout: Annotated[
+        float, Option("Seconds after which unacknowledged answers are sent again.", least=1)
+    ] = 30.0
+    startup_timeout: Annotated[
+        float, Option("Seconds to wait for the broker at start.", least=0)
+    ] = 60.0
+    max_post_bytes: Annotated[int, Option("Largest text of a post.", least=1)] = 65_536
+    reject_ratio: Annotated[
+        float, Option("Largest share of dead letters among the last 1,000.", least=0, most=1)
+    ] = 0.2
+    reject_run: Annotated[int, Option("Most dead letters in a row; 0 for any number.", least=0)] = (
+        100
+    )
+    reject_limit: Annotated[
+        Literal["on", "off"], Option("Stop when too many records are rejected.")
+    ] = "on"
+    cache: Annotated[str, Option("redis://, rediss:// or unix:// URL, or none.", secret=True)] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    cache_ttl: Annotated[int, Option("Seconds until a cached answer is forgotten.", least=1)] = (
+        86_400
+    )
+    cache_timeout: Annotated[float, Option("Seconds to wait for the cache.", least=0.001)] = 0.05
+    cache_prefix: Annotated[str, Option("Prefix of the cache's keys.")] = "tagstream"
+    http_host: Annotated[str, Option("Address of metrics and health.")] = "127.0.0.1"
+    http_port: Annotated[
+        int,
+        Option("Port of metrics and health; process i takes the i-th after it; 0: none.", least=0),
+    ] = 9464
+    processes: Annotated[str, Option("Workers to supervise: a number, or auto for one a core.")] = (
+        "1"
+    )
+    log_format: Annotated[Literal["auto", "text", "json"], Option("How to write the log.")] = "auto"
+
+    @property
+    def dead_letters(self) -> str:
+        """The dead-letter topic, whether or not it was named."""
+        return self.dead_letter_topic or f"{self.input_topic}.dead-letter"
+
+
+def options(model: type[msgspec.Struct]) -> Callable[[_F], _F]:
+    """Give a command one flag a field of `model`, and `--config FILE` (TOML) for their values."""
+
+    def decorate(command: _F) -> _F:
+        defaults = {f.name: f.default for f in msgspec.structs.fields(model)}
+        hints = get_type_hints(model, include_extras=True)
+        for name in reversed(defaults):
+            command = _flag(name, hints[name], defaults[name])(command)
+        return click.option(
+            "--config",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar=f"{ENVIRONMENT_PREFIX}_CONFIG",
+            callback=lambda ctx, _, path: _load_file(ctx, path, set(defaults)),
+            is_eager=True,
+            expose_value=False,
+            help="TOML file of settings, named as the flags with underscores.",
+        )(command)
+
+    return decorate
+
+
+def _flag(name: str, hint: Any, default: Any) -> Callable[[_F], _F]:  # noqa: ANN401 - any type
+    value_type, option = get_args(hint)
+    flag = f"--{name.replace('_', '-')}"
+    kind: Any = str
+    if get_origin(value_type) is Literal:
+        kind = click.Choice(get_args(value_type))
+    elif value_type is int:
+        kind = click.IntRange(option.least, option.most)
+    elif value_type is float:
+        kind = click.FloatRange(option.least, option.most)
+    return click.option(
+        f"{flag}/--no-{flag[2:]}" if value_type is bool else flag,
+        name,
+        type=None if value_type is bool else kind,
+        default=default,
+        envvar=f"{ENVIRONMENT_PREFIX}_{name.upper()}",
+        show_envvar=True,
+        show_default=default is not None,
+        help=option.help,
+    )
+
+
+def _load_file(context: click.Context, path: Path | None, known: set[str]) -> None:
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path} is not TOML: {error}") from error
+    if unknown := sorted(values.keys() - known):
+        raise click.UsageError(f"{path} sets {', '.join(unknown)}, which no setting is named")
+    context.default_map = {**(context.default_map or {}), **values}
+
+
+def shown(settings: msgspec.Struct) -> dict[str, str]:
+    """Return the settings fit for a screen: passwords in URLs are masked."""
+    hints = get_type_hints(type(settings), include_extras=True)
+    values = msgspec.structs.asdict(settings)
+    return {
+        name: _masked(value) if get_args(hints[name])[1].secret else str(value)
+        for name, value in values.items()
+    }
+
+
+def _masked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user = f"{parts.username or ''}:***@"
+    return urlunsplit(parts._replace(netloc=user + parts.netloc.rpartition("@")[2]))

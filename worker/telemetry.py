@@ -1,0 +1,159 @@
+"""What people see of a worker: metrics, health and logs."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+LIVE_WITHIN = 90.0  # seconds; above the longest that one step may wait for the broker
+_LATENCIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000)
+
+
+class Metrics:
+    """Every metric of a worker; names after OpenTelemetry's messaging conventions."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.consumed = self._counter(
+            "messaging_client_consumed_messages", "Records read from the input topic."
+        )
+        self.published = self._counter(
+            "messaging_client_sent_messages",
+            "Suggestions acknowledged by the broker and committed.",
+        )
+        self.step_seconds = Histogram(
+            "messaging_process_duration_seconds",
+            "Time from a batch's arrival to its commit.",
+            buckets=_LATENCIES,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "tagstream_batch_records", "Records in a batch.", buckets=_SIZES, registry=self.registry
+        )
+        self.latency_seconds = Histogram(
+            "tagstream_end_to_end_latency_seconds",
+            "Age of a record, by its own timestamp, when its answer was committed.",
+            buckets=(*_LATENCIES, 30.0, 100.0, 1_000.0),
+            registry=self.registry,
+        )
+        self.rejected = Counter(
+            "tagstream_dead_letters", "Records rejected.", ["reason"], registry=self.registry
+        )
+        self.deletions = self._counter(
+            "tagstream_deletions", "Records without a value, passed over."
+        )
+        self.without_words = self._counter("tagstream_posts_without_words", "Posts without words.")
+        self.inferred = self._counter("tagstream_inferred_posts", "Posts that the graph answered.")
+        self.cache_hits = self._counter("tagstream_cache_hits", "Posts answered from the cache.")
+        self.cache_misses = self._counter("tagstream_cache_misses", "Posts not in the cache.")
+        self.cache_errors = self._counter("tagstream_cache_errors", "Failed calls of the cache.")
+        self.retries = self._counter("tagstream_retries", "Batches to be read again.")
+        self.refused_commits = self._counter(
+            "tagstream_refused_commits", "Commits refused, their posts being another member's now."
+        )
+        self.lag = Gauge(
+            "tagstream_consumer_lag_records",
+            "Records between the last one read and the end of the partition.",
+            ["partition"],
+            registry=self.registry,
+        )
+        self.model = Gauge(
+            "tagstream_model_info", "The model that answers.", ["model", "variant"],
+            registry=self.registry,
+        )  # fmt: skip
+
+    def _counter(self, name: str, meaning: str) -> Counter:
+        return Counter(name, meaning, registry=self.registry)
+
+
+@dataclass
+class Health:
+    """Live: the loop moved lately. Ready: it has a model and partitions to read."""
+
+    clock: Callable[[], float] = time.monotonic
+    ready: bool = False
+    _moved: float = float("-inf")
+
+    def beat(self) -> None:
+        """Note that the loop moves."""
+        self._moved = self.clock()
+
+    @property
+    def live(self) -> bool:
+        """Whether the loop moved within its bound."""
+        return self.clock() - self._moved < LIVE_WITHIN
+
+
+class HealthServer:
+    """Serves `/metrics`, `/v2/health/live` and `/v2/health/ready` from a thread."""
+
+    def __init__(self, host: str, port: int, metrics: Metrics, health: Health) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, kind, body = _respond(self.path, metrics, health)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                del args  # a probe every few seconds is no news
+
+        self._server = ThreadingHTTPServer((host, port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _respond(path: str, metrics: Metrics, health: Health) -> tuple[HTTPStatus, str, bytes]:
+    if path == "/metrics":
+        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(metrics.registry)
+    states = {"/v2/health/live": health.live, "/v2/health/ready": health.ready and health.live}
+    if path not in states:
+        return HTTPStatus.NOT_FOUND, "text/plain", b"not found\n"
+    status = HTTPStatus.OK if states[path] else HTTPStatus.SERVICE_UNAVAILABLE
+    return status, "text/plain", b"yes\n" if states[path] else b"no\n"
+
+
+def configure_logging(log_format: str) -> None:
+    """Log to stderr: readable on a terminal, JSON elsewhere."""
+    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.ERROR)  # the clients' own chatter
