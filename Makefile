@@ -32,7 +32,7 @@ lint: $(ENV)
 # Every kill, at random moments and at named points; `make test` runs a few of them.
 chaos: $(ENV)
 	$(PYTHON) -m deploy.local.install
-	$(BIN)/python -m pytest tests/end_to_end/test_kills.py --kills 20
+	$(BIN)/python -m pytest tests/end_to_end/test_kills.py --kills 20 --record
 
 env: $(ENV)
 

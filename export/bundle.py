@@ -8,9 +8,10 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from tokenizers import Tokenizer
@@ -25,6 +26,7 @@ HASHTAGS = "hashtags.tsv"
 TOPICS = "topics.tsv"
 GOLDEN = "golden.json"
 SHARED_FILES = (TOKENIZER, HASHTAGS, TOPICS, GOLDEN)
+_T = TypeVar("_T")
 
 
 class Hashtag(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +45,9 @@ class GoldenExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     theta: list[float]
     hashtags: list[int]
     scores: list[float]
+
+
+_GOLDEN = msgspec.json.Decoder(list[GoldenExample])
 
 
 @dataclass(frozen=True)
@@ -64,19 +69,19 @@ class Bundle:
 
     def tokenizer(self) -> Tokenizer:
         """Return the text rules and the vocabulary."""
-        return Tokenizer.from_buffer(self.files[TOKENIZER])
+        return self._parsed(TOKENIZER, Tokenizer.from_buffer)
 
     def hashtags(self) -> list[Hashtag]:
         """Return the classes in the order of the graph's output rows."""
-        return parse_hashtags(self.files[HASHTAGS])
+        return self._parsed(HASHTAGS, parse_hashtags)
 
     def topics(self) -> list[list[str]]:
         """Return the top words of each topic."""
-        return [line.split("\t") for line in self.files[TOPICS].decode().splitlines()]
+        return [line.split("\t") for line in _lines(self.files[TOPICS])]
 
     def golden(self) -> list[GoldenExample]:
         """Return the examples that every load must repeat."""
-        return msgspec.json.decode(self.files[GOLDEN], type=list[GoldenExample])
+        return self._parsed(GOLDEN, _GOLDEN.decode)
 
     def graph(self, variant: str) -> bytes:
         """Return the ONNX graph of a variant; raises `BundleIncompatibleError` without it."""
@@ -88,15 +93,28 @@ class Bundle:
             )
         return self.files[card.file]
 
+    def _parsed(self, name: str, parse: Callable[[bytes], _T]) -> _T:
+        """Read a file that is as it was published, yet may be another version's."""
+        try:
+            return parse(self.files[name])
+        except ValueError as error:  # `tokenizers`, msgspec and our own rows all raise it
+            raise BundleIncompatibleError(
+                f"bundle {self.name}: {name} is not readable here: {error}; "
+                "install the versions in its manifest, or export again"
+            ) from error
+
 
 def encode_hashtags(hashtags: list[Hashtag]) -> bytes:
     """Return `hashtags.tsv`: canonical form, spelling and count, a row a class."""
+    for hashtag in hashtags:
+        if {"\t", "\n"} & {*hashtag.canonical, *hashtag.spelling}:
+            raise ValueError(f"{hashtag.spelling!r} is no hashtag: it has a tab or a line break")
     return "".join(f"{h.canonical}\t{h.spelling}\t{h.count}\n" for h in hashtags).encode()
 
 
 def parse_hashtags(raw: bytes) -> list[Hashtag]:
     """Read what `encode_hashtags` wrote."""
-    rows = (line.split("\t") for line in raw.decode().splitlines())
+    rows = (line.split("\t") for line in _lines(raw))
     return [Hashtag(canonical, spelling, int(count)) for canonical, spelling, count in rows]
 
 
@@ -139,6 +157,11 @@ def read_bundle(path: Path) -> Bundle:
         if len(files[name]) != entry.size or _sha256(files[name]) != entry.sha256:
             raise BundleCorruptError(f"{path / name} differs from what was published; fetch again")
     return Bundle(card, files)
+
+
+def _lines(raw: bytes) -> list[str]:
+    """Split at line feeds and nothing else, as `str.splitlines` does not."""
+    return raw.decode().split("\n")[:-1]
 
 
 def _read(path: Path, name: str) -> bytes:

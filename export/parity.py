@@ -46,14 +46,18 @@ def compare(expected: list[Answer], actual: list[Answer], tolerance: Tolerance) 
         raise RankingParityError(f"{len(actual)} answers for {len(expected)} posts")
     theta = scores = 0.0
     for row, (one, other) in enumerate(zip(expected, actual, strict=True)):
-        theta = max(theta, _largest(one.theta, other.theta))
-        if not theta <= tolerance.theta:
-            raise TopicParityError(f"post {row}: θ differs by {theta:.2g} > {tolerance.theta:.2g}")
-        scores = max(scores, _largest(one.scores, other.scores))
-        if not scores <= tolerance.scores:
-            raise ScoreParityError(
-                f"post {row}: scores differ by {scores:.2g} > {tolerance.scores:.2g}"
+        difference = _largest(one.theta, other.theta)
+        if not difference <= tolerance.theta:  # not `>`, which is false of NaN
+            raise TopicParityError(
+                f"post {row}: θ differs by {difference:.2g} > {tolerance.theta:.2g}"
             )
+        theta = max(theta, difference)
+        difference = _largest(one.scores, other.scores)
+        if not difference <= tolerance.scores:
+            raise ScoreParityError(
+                f"post {row}: scores differ by {difference:.2g} > {tolerance.scores:.2g}"
+            )
+        scores = max(scores, difference)
         _check_ranking(row, one, other)
     return Difference(theta, scores)
 

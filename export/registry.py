@@ -49,7 +49,7 @@ class Registry:
             return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RegistryError(f"{path} cannot be read: {error}") from error
 
     def resolve(self, alias: str) -> Path:

@@ -2,7 +2,8 @@
 
 A bundle's `tokenizer.json` holds these rules, so training and serving cannot differ. Hashtags
 are found by the very expression that strips them, in the same engine: no model sees a hashtag
-that counts as an answer. (One cut off by an ellipsis is stripped and is no answer.)
+that counts as an answer. (One cut off by an ellipsis is stripped and is no answer, nor is what
+another '#' or '@' glues to a hashtag or a mention: "#a#b" is the hashtag "a".)
 """
 
 import unicodedata
@@ -21,13 +22,16 @@ SPECIAL_WORDS = ("[PAD]", "[UNK]")
 MAX_WORDS = 40  # paper, section 4.2.2
 
 # Oniguruma's \w depends on its build; these classes do not. Marks belong to the word they modify.
-_WORD = r"[\p{L}\p{M}\p{N}_]"
-_NOT_AFTER_WORD = r"(?<![\p{L}\p{M}\p{N}_&])"
-_HASHTAG_SIGN = _NOT_AFTER_WORD + r"[#＃](?=[\p{M}\p{N}_]*\p{L})"
+# The joiner of emoji and their two styles (marks, by their class) are looked through.
+_WORD = "[\\p{L}\\p{M}\\p{N}_\u200d]"
+_NOT_AFTER_WORD = "(?<![\\p{L}\\p{N}_&]|[\\p{M}&&[^\ufe0e\ufe0f]])"
+# A sign below a keycap (U+20E3) is an emoji.
+_HASHTAG_SIGN = _NOT_AFTER_WORD + "[#＃](?!\ufe0f?\u20e3)(?=[\\p{M}\\p{N}_\u200d]*\\p{L})"
 _HASHTAG = _HASHTAG_SIGN + _WORD + "++"  # possessive: an ellipsis cannot shorten the match
 _WHOLE_HASHTAG = _HASHTAG + r"(?!…|\.\.\.)"  # before an ellipsis it may have been cut
 _LINK = r"(?i)(?:https?://|www\.|pic\.twitter\.com/)\S*"
-_MENTION = _NOT_AFTER_WORD + r"[@＠]" + _WORD + "+"
+_GLUED = "(?:[#＃@＠]" + _WORD + "++)*+"
+_MENTION = _NOT_AFTER_WORD + "[@＠]" + _WORD + "++" + _GLUED
 # Three or more of one letter become two: each letter of a run that two equal ones still follow
 # goes. `Replace` has no back references in its replacement, so the rule is written as a removal.
 _ELONGATION = r"(\p{L})\1*(?=\1\1)"
@@ -53,7 +57,7 @@ _TOKEN = "|".join(
 )
 
 
-_STRIP_HASHTAGS = normalizers.Replace(Regex(_HASHTAG), " ")
+_STRIP_HASHTAGS = normalizers.Replace(Regex(_HASHTAG + _GLUED), " ")
 
 
 def _readable() -> list[normalizers.Normalizer]:
@@ -61,8 +65,8 @@ def _readable() -> list[normalizers.Normalizer]:
     entities = [normalizers.Replace(entity, char) for entity, char in _ENTITIES.items()]
     return [
         *entities,
-        normalizers.NFC(),
-        normalizers.Replace(Regex("[\ufe0f\u200d]"), ""),  # emoji style and joiner
+        normalizers.Replace(Regex("[\ufe0e\ufe0f\u200d]"), ""),  # emoji style and joiner
+        normalizers.NFC(),  # after them, since they keep a letter from its accent
         normalizers.Replace(Regex(_LINK), " "),
         normalizers.Replace(Regex(_MENTION), " "),
     ]

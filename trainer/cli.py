@@ -19,6 +19,7 @@ from worker.settings import ModelSettings, options
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _CORPUS = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -104,7 +105,7 @@ def export(run: Path, registry: Path, alias: str | None, reason: str) -> None:
     show_default=True,
     help=f"Text that the model reads, by commas: {', '.join(PROTOCOLS)}.",
 )
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here too.")
+@click.option("--json", "file", type=_FILE, help="Write the figures here too.")
 @options(ModelSettings)
 @_in_one_line
 def evaluate(corpus: Path, split: str, protocol: str, file: Path | None, **values: Any) -> None:  # noqa: ANN401
@@ -130,6 +131,7 @@ def evaluate(corpus: Path, split: str, protocol: str, file: Path | None, **value
         table.add_section()
     Console().print(table)
     if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
 
 

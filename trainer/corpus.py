@@ -4,11 +4,10 @@ A corpus is a folder with `train`, `dev` and `test` as `.jsonl`, `.jsonl.gz` or 
 """
 
 import gzip
-import io
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import zstandard
@@ -19,6 +18,7 @@ from trainer.errors import CorpusError, TooManyBadLinesError
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_BAD_SHARE = 0.01
 FEW_BAD_LINES = 10  # never too many, however short the file
+_READ_AT_ONCE = 65_536  # bytes
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -66,15 +66,14 @@ class CorpusReader:
         number = 0
         decoder = msgspec.json.Decoder(_Line)
         try:
-            with _open(self.path) as file:
-                for number, line in enumerate(file, 1):
-                    if not line.strip():
-                        continue
-                    try:
-                        yield _labelled(decoder.decode(line), number)
-                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                        self._note(number, error)
-        except (OSError, EOFError, zstandard.ZstdError) as error:
+            for number, line in enumerate(_lines(self.path), 1):
+                if not line.strip():
+                    continue
+                try:
+                    yield _labelled(decoder.decode(line), number)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    self._note(number, error)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
             raise CorpusError(f"{self.path}, after line {number}: {error}") from error
         if len(self.bad_lines) > max(FEW_BAD_LINES, MAX_BAD_SHARE * number):
             raise TooManyBadLinesError(self.complaint())
@@ -98,12 +97,37 @@ def split(corpus: Path, name: str) -> CorpusReader:
     raise CorpusError(f"{corpus} has no {name} with one of {', '.join(SUFFIXES)}")
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")
+def _lines(path: Path) -> Iterator[bytes]:
     if path.suffix == ".zst":
-        return io.BufferedReader(zstandard.open(path, "rb"))
-    return path.open("rb")
+        yield from _split_into_lines(_zstd_chunks(path))
+        return
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        yield from file
+
+
+def _zstd_chunks(path: Path) -> Iterator[bytes]:
+    """Decompress a file, of several frames too; raises `EOFError` where the last one is cut off.
+
+    zstandard's own reader takes a truncated file for a whole one.
+    """
+    frame = None
+    with path.open("rb") as file:
+        while chunk := file.read(_READ_AT_ONCE):
+            while chunk:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(chunk)
+                chunk, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise EOFError("Compressed file ended before the end of its last frame")
+
+
+def _split_into_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
 def _labelled(line: _Line, number: int) -> LabelledPost:
@@ -112,13 +136,18 @@ def _labelled(line: _Line, number: int) -> LabelledPost:
     `tags` are a corpus's own gold labels and final; otherwise the answers are the union of the
     post's `hashtags` and those in its text.
     """
-    written = find_hashtags(line.text)
-    spelt = {canonical_hashtag(h): h for h in reversed([*written, *(line.hashtags or [])])}
+    written = [*find_hashtags(line.text), *map(_spelling, line.hashtags or [])]
+    spelt = {canonical_hashtag(h): h for h in reversed(written)}
     if line.tags is None:
         spellings = dict(reversed(spelt.items()))
     else:
-        names = (canonical_hashtag(tag) for tag in line.tags)
+        names = (canonical_hashtag(_spelling(tag)) for tag in line.tags)
         spellings = {name: spelt.get(name, name) for name in names}
     spellings.pop("", None)
     identity = str(number) if line.id is None else str(line.id)
     return LabelledPost(identity, line.text, spellings, line.created_at, line.author)
+
+
+def _spelling(hashtag: str) -> str:
+    """Return a hashtag of a field as one in a text is: no sign, no tab and no end of line."""
+    return " ".join(hashtag.split()).lstrip("#＃ ")

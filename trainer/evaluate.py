@@ -7,6 +7,7 @@ import numpy as np
 
 from export.text import Protocol, text_as_read
 from trainer.corpus import LabelledPost, split
+from trainer.errors import CorpusError
 from trainer.methods.popularity import Popularity
 from trainer.metrics import KS, Quality, measure
 from worker.predictor import Predictor
@@ -20,9 +21,12 @@ def evaluate(
     """Return the quality by method and text protocol, on all posts of a split with a hashtag.
 
     Under `words-kept` a post's hashtags lose their '#' before the predictor reads it, which
-    leaves the answer in its text.
+    leaves the answer in its text. Raises `CorpusError` where there is no such post.
     """
-    posts = [post for post in split(corpus, split_name) if post.spellings]
+    reader = split(corpus, split_name)
+    posts = [post for post in reader if post.spellings]
+    if not posts:
+        raise CorpusError(f"{reader.path} has no post with a hashtag")
     method = predictor.bundle.manifest.model.method
     found: dict[tuple[str, str], Quality] = {}
     for protocol in protocols:

@@ -6,7 +6,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,24 +98,52 @@ def train(
     """
     precision: str = settings.precision
     if precision == "auto":
-        precision = _faster_precision(training.network, examples, settings)
-    torch.set_float32_matmul_precision("medium")
+        with _fast_products():
+            precision = _faster_precision(training.network, examples, settings)
     while training.epoch < settings.epochs:
-        started, total = time.monotonic(), 0.0
-        random = np.random.default_rng([settings.seed, training.epoch])
-        training.network.train()
-        for rows in batches(examples.ids.lengths, settings.batch, random):
-            loss = _step(training, examples, rows, precision)
-            if not math.isfinite(loss):
-                raise DivergedError(
-                    f"the loss became {loss} in epoch {training.epoch + 1}; lower --rate"
-                )
-            total += loss * len(rows)
-            advance(len(rows))
-        training.epoch += 1
-        quality = evaluate(training.network, dev, settings)
-        seconds = time.monotonic() - started
-        yield Epoch(training.epoch, total / len(examples), quality, seconds, precision)
+        started = time.monotonic()
+        with _fast_products():
+            loss = _learn_once(training, examples, settings, precision, advance)
+            training.epoch += 1
+            quality = evaluate(training.network, dev, settings)
+        yield Epoch(training.epoch, loss, quality, time.monotonic() - started, precision)
+
+
+def _learn_once(
+    training: Training,
+    examples: Examples,
+    settings: FitSettings,
+    precision: str,
+    advance: Callable[[int], None],
+) -> float:
+    """Learn from each post once and return the mean loss a post."""
+    total = 0.0
+    random = np.random.default_rng([settings.seed, training.epoch])
+    training.network.train()
+    for rows in batches(examples.ids.lengths, settings.batch, random):
+        loss = _step(training, examples, rows, precision)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss became {loss} in epoch {training.epoch + 1}; lower --rate"
+            )
+        total += loss * len(rows)
+        advance(len(rows))
+    return total / len(examples)
+
+
+@contextmanager
+def _fast_products() -> Iterator[None]:
+    """Let torch round the factors of matrix products, where that is faster, for a while only.
+
+    The setting is the whole process's: left behind, it would change the topics of the next fit
+    and the reference of the next export.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def batches(lengths: Rows, size: int, random: np.random.Generator) -> Iterator[Rows]:
@@ -180,7 +208,6 @@ def _arithmetic(precision: str, device: str) -> AbstractContextManager[object]:
 
 def _faster_precision(network: nn.Module, examples: Examples, settings: FitSettings) -> str:
     """Time a few batches in each arithmetic: bf16 is faster on some CPUs and slower on others."""
-    torch.set_float32_matmul_precision("medium")
     rows = np.argsort(examples.ids.lengths, kind="stable")
     middle = rows[len(rows) // 2 :][: settings.batch]
     seconds = {}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from tokenizers.trainers import WordLevelTrainer
 
 from export.manifest import DataCard
@@ -35,6 +36,8 @@ def fit(corpus: Path, path: Path, settings: FitSettings, *, resume: bool = False
     tokenizer, labels = run.tokenizer(), Labels(run.hashtags())
     posts = encode_posts(split(corpus, "train"), tokenizer, labels)
     dev = encode_posts(split(corpus, "dev"), tokenizer, labels)
+    learnable = posts.learnable()
+    _check_enough(corpus, learnable, dev)
     run.kept("dev", lambda: dev.ids, Ragged)
     words = tokenizer.get_vocab_size()
     with progress("word vectors, epochs", settings.vector_epochs) as advance:
@@ -45,9 +48,16 @@ def fit(corpus: Path, path: Path, settings: FitSettings, *, resume: bool = False
         topics = run.kept(
             "topics", lambda: learn_topics(posts.ids, words, settings, advance), TopicModel
         )
-    learn_network(run, vectors, _examples(posts.learnable(), topics), _examples(dev, topics))
+    learn_network(run, vectors, _examples(learnable, topics), _examples(dev, topics))
     run.finish()
     return run
+
+
+def _check_enough(corpus: Path, learnable: EncodedPosts, dev: EncodedPosts) -> None:
+    """Raise `CorpusError` where nothing can be learned, or no epoch be told from another."""
+    for name, ids in (("train", learnable.ids), ("dev", dev.ids)):
+        if not ids.lengths.any():
+            raise CorpusError(f"{split(corpus, name).path} has no post with a hashtag and a word")
 
 
 def _examples(posts: EncodedPosts, topics: TopicModel) -> Examples:
@@ -112,9 +122,10 @@ def learn_network(run: Run, vectors: WordVectors, examples: Examples, dev: Examp
     """Train until dev no longer gets better; the best epoch is kept, each one is a checkpoint."""
     settings, history = run.settings, run.epochs()
     training = start(build_network(settings, vectors.matrix, len(run.hashtags())), settings)
-    if history:
+    if run.has_checkpoint:
         training.restore(run.load_state("checkpoint"))
-        history = history[: training.epoch]
+        settings = msgspec.structs.replace(settings, precision=history[-1].precision)
+    history = history[: training.epoch]  # an epoch without its checkpoint is learned again
     best = max((row.dev_f1_at_1 for row in history), default=-1.0)
     if _over(history, settings):
         return

@@ -124,6 +124,11 @@ class Run:
         network.load_state_dict(self.load_state("network"))
         return network.eval()
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is an epoch to go on from."""
+        return (self.path / "checkpoint.pt").exists()
+
     def save_state(self, name: str, state: dict[str, Any]) -> None:
         """Keep a checkpoint of torch."""
         temporary = self.path / f".{name}.incomplete"

@@ -20,10 +20,10 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "stripped"
     seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
     min_count: Annotated[int, Option("Training posts a hashtag needs.", least=1)] = 5
-    min_word_count: Annotated[int, Option("Occurrences a word needs.", least=1)] = 2
+    min_word_count: Annotated[int, Option("Occurrences a word needs.", least=1)] = 3
     max_words: Annotated[int, Option("Words of a post that are read.", least=1)] = 40
     dimensions: Annotated[int, Option("Length of a word vector.", least=1)] = 300
-    vector_epochs: Annotated[int, Option("Epochs of word2vec.", least=1)] = 5
+    vector_epochs: Annotated[int, Option("Epochs of word2vec.", least=1)] = 20
     topics: Annotated[int, Option("Topics of LDA.", least=1)] = 100
     topic_passes: Annotated[int, Option("Passes of LDA over the posts.", least=1)] = 3
     max_post_share: Annotated[

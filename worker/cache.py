@@ -83,6 +83,7 @@ class RedisCache:
         self._pause = pause
         self._clock = clock
         self._blocked_until = 0.0
+        self._ranked = predictor.bundle.manifest.model.ranked
         self._prefix = f"{prefix}:{FORMAT}:{predictor.bundle.digest}:{predictor.variant}:".encode()
 
     def get_many(self, inputs: Sequence[ModelInput]) -> dict[bytes, Prediction]:
@@ -127,17 +128,20 @@ class RedisCache:
     def _decode(self, value: bytes) -> Prediction | None:
         """Return an entry's answer, or nothing where it is not one of ours or lacks a part."""
         try:
-            entry = _ENTRY.decode(value)
-            prediction = Prediction(
-                np.frombuffer(entry.hashtags, "<i4"),
-                *(
-                    np.frombuffer(part, "<f4")
-                    for part in (entry.scores, entry.theta, entry.attention)
-                ),
-            )
-        except (msgspec.MsgspecError, ValueError):
+            prediction = _parse(_ENTRY.decode(value), self._ranked)
+        except ValueError:  # msgspec's errors are such, too
             self._metrics.cache_errors.inc()
             return None
         if self._explain and not len(prediction.attention):
             return None
         return prediction
+
+
+def _parse(entry: _Entry, ranked: int) -> Prediction:
+    parts = (entry.scores, entry.theta, entry.attention)
+    prediction = Prediction(
+        np.frombuffer(entry.hashtags, "<i4"), *(np.frombuffer(part, "<f4") for part in parts)
+    )
+    if not len(prediction.hashtags) == len(prediction.scores) == ranked:
+        raise ValueError(f"an entry without {ranked} hashtags")
+    return prediction

@@ -117,6 +117,6 @@ def _process_count(processes: str) -> int:
         import os  # noqa: PLC0415
 
         return os.cpu_count() or 1
-    if processes.isdigit() and int(processes) > 0:
+    if processes.isdecimal() and int(processes) > 0:
         return int(processes)
     raise click.BadParameter("a number above 0, or auto", param_hint="--processes")

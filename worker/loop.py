@@ -91,6 +91,7 @@ class Loop:
         for post, item in zip(posts, inputs, strict=True):
             answer = answers.get(item.digest)
             if answer is None:
+                self.metrics.without_words.inc()
                 outcomes.append(self.answerer.without_words(post))
             elif isinstance(answer, Prediction):
                 outcomes.append(self.answerer.suggest(post, answer))

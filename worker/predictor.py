@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from export.bundle import Bundle
-from export.errors import GoldenMismatchError, ParityError
+from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
 from export.parity import Answer, compare
 
 AUTO = "auto"
@@ -69,9 +69,14 @@ class Predictor:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(
-            bundle.graph(self.variant), options, providers=["CPUExecutionProvider"]
-        )
+        graph = bundle.graph(self.variant)
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no narrower class
+            raise BundleIncompatibleError(
+                f"bundle {bundle.name}, {self.variant}: ONNX Runtime {ort.__version__} "
+                f"refuses the graph: {error}"
+            ) from error
         self._check_golden()
 
     def encode(self, texts: Sequence[str]) -> list[ModelInput]:

@@ -19,7 +19,7 @@ from worker.predictor import Predictor
 from worker.rejects import RejectLimit
 from worker.settings import Settings
 from worker.telemetry import Health, HealthServer, Metrics
-from worker.topics import connect, ensure_topics
+from worker.topics import connect, ensure_topics, place_new_group
 
 NO_CACHE = "none"
 log = structlog.get_logger("worker")
@@ -60,6 +60,7 @@ def serve(settings: Settings, slot: int) -> None:
         metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
         with closing(connect(settings)) as admin:
             ensure_topics(admin, settings)
+            place_new_group(admin, settings)
         cache = stack.enter_context(_cache(settings, predictor, metrics))
         sender = producer(settings)
         source = stack.enter_context(closing(KafkaSource(consumer(settings, slot))))

@@ -1,5 +1,6 @@
 """Every setting of the worker, declared once: flags > environment > file > defaults."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -170,8 +171,13 @@ def shown(settings: msgspec.Struct) -> dict[str, str]:
 
 
 def _masked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user = f"{parts.username or ''}:***@"
-    return urlunsplit(parts._replace(netloc=user + parts.netloc.rpartition("@")[2]))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "*** (no URL)"
+    query = re.sub("(?<=password=)[^&]*", "***", parts.query)
+    parts = parts._replace(query=query)
+    if parts.password is not None:
+        user = f"{parts.username or ''}:***@"
+        parts = parts._replace(netloc=user + parts.netloc.rpartition("@")[2])
+    return urlunsplit(parts)

@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,24 +31,18 @@ class Metrics:
             "messaging_client_sent_messages",
             "Suggestions acknowledged by the broker and committed.",
         )
-        self.step_seconds = Histogram(
+        self.step_seconds = self._histogram(
             "messaging_process_duration_seconds",
             "Time from a batch's arrival to its commit.",
-            buckets=_LATENCIES,
-            registry=self.registry,
+            _LATENCIES,
         )
-        self.batch_size = Histogram(
-            "tagstream_batch_records", "Records in a batch.", buckets=_SIZES, registry=self.registry
-        )
-        self.latency_seconds = Histogram(
+        self.batch_size = self._histogram("tagstream_batch_records", "Records in a batch.", _SIZES)
+        self.latency_seconds = self._histogram(
             "tagstream_end_to_end_latency_seconds",
             "Age of a record, by its own timestamp, when its answer was committed.",
-            buckets=(*_LATENCIES, 30.0, 100.0, 1_000.0),
-            registry=self.registry,
+            (*_LATENCIES, 30.0, 100.0, 1_000.0),
         )
-        self.rejected = Counter(
-            "tagstream_dead_letters", "Records rejected.", ["reason"], registry=self.registry
-        )
+        self.rejected = self._counter("tagstream_dead_letters", "Records rejected.", "reason")
         self.deletions = self._counter(
             "tagstream_deletions", "Records without a value, passed over."
         )
@@ -61,19 +55,23 @@ class Metrics:
         self.refused_commits = self._counter(
             "tagstream_refused_commits", "Commits refused, their posts being another member's now."
         )
-        self.lag = Gauge(
+        self.lag = self._gauge(
             "tagstream_consumer_lag_records",
             "Records between the last one read and the end of the partition.",
-            ["partition"],
-            registry=self.registry,
+            "partition",
         )
-        self.model = Gauge(
-            "tagstream_model_info", "The model that answers.", ["model", "variant"],
-            registry=self.registry,
-        )  # fmt: skip
+        self.model = self._gauge(
+            "tagstream_model_info", "The model that answers.", "model", "variant"
+        )
 
-    def _counter(self, name: str, meaning: str) -> Counter:
-        return Counter(name, meaning, registry=self.registry)
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(name, meaning, buckets=buckets, registry=self.registry)
 
 
 @dataclass

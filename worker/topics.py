@@ -3,7 +3,8 @@
 import time
 from collections.abc import Mapping
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from worker.errors import StartupFailedError, UnreachableError
@@ -64,3 +65,19 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:
             )
         except TopicAlreadyExistsError:
             continue  # another worker was faster
+
+
+def place_new_group(admin: KafkaAdminClient, settings: Settings) -> None:
+    """Let a group without offsets begin at the end of the input topic, where asked to.
+
+    Written as committed offsets, so that it decides the first start only: partitions that come
+    later are read from their beginning. A group with members has begun already.
+    """
+    if settings.start == "earliest":
+        return
+    committed = admin.list_group_offsets({settings.group: None})[settings.group]
+    if any(partition.topic == settings.input_topic for partition in committed):
+        return
+    count = partitions(admin, (settings.input_topic,))[settings.input_topic]
+    ends = {TopicPartition(settings.input_topic, n): OffsetSpec.LATEST for n in range(count)}
+    admin.reset_group_offsets(settings.group, ends)

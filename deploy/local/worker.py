@@ -64,6 +64,11 @@ class WorkerProcess:
         """What its readiness probe says."""
         return self._get("/v2/health/ready") is not None
 
+    @property
+    def answered(self) -> int:
+        """How many posts it answered and committed."""
+        return int(self.metric("messaging_client_sent_messages_total"))
+
     def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels, 0 where it has not been counted."""
         lines = (self._get("/metrics") or "").splitlines()

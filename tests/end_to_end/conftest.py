@@ -1,0 +1,56 @@
+"""Streams on real services, and posts to send through them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from benchmarks.record import record
+from deploy.local.services import Services
+from export.text import without_hashtags
+from tests.conftest import Addresses
+from tests.support.kills import Verdict
+from tests.support.streams import Stream
+from trainer.corpus import split
+
+
+@pytest.fixture
+def stream(addresses: Addresses, unique: str, tmp_path: Path) -> Iterator[Stream]:
+    """Topics and a group of this test alone, on services that it must not break."""
+    stream = Stream(addresses, unique, tmp_path)
+    stream.create_topics()
+    yield stream
+    stream.stop()
+
+
+@pytest.fixture
+def own_services(tmp_path: Path) -> Iterator[Services]:
+    """Services of this test alone, to be broken."""
+    with Services(tmp_path / "services") as services:
+        yield services
+
+
+@pytest.fixture
+def fragile(own_services: Services, unique: str, tmp_path: Path) -> Iterator[Stream]:
+    """A stream on services that the test may break."""
+    addresses = Addresses(own_services.broker.address, own_services.redis.url)
+    stream = Stream(addresses, unique, tmp_path)
+    stream.create_topics()
+    yield stream
+    stream.stop()
+
+
+@pytest.fixture(scope="session")
+def verdicts(request: pytest.FixtureRequest) -> Iterator[dict[str, Verdict]]:
+    """What became of the posts, by what was broken; kept as a result where asked."""
+    found: dict[str, Verdict] = {}
+    yield found
+    if request.config.getoption("--record"):
+        record("kills", "make chaos", {event: asdict(verdict) for event, verdict in found.items()})
+
+
+@pytest.fixture(scope="session")
+def texts(corpus: Path) -> dict[str, str]:
+    """Posts that no model was trained on, by id, their hashtags taken out."""
+    return {post.id: without_hashtags(post.text) for post in split(corpus, "test")}

@@ -1,0 +1,87 @@
+"""Whatever breaks, no post is lost; what is answered twice is counted."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from deploy.local.services import Services
+from tests.support.crashing_worker import POINTS
+from tests.support.kills import Load, Verdict, at_random, group, judge, let_flow, until_gone
+from tests.support.streams import Stream
+from worker.predictor import Predictor
+
+
+@pytest.mark.parametrize("point", sorted(POINTS))
+def test_a_kill_at_a_named_point_loses_nothing(
+    stream: Stream,
+    bundle_path: Path,
+    texts: dict[str, str],
+    predictor: Predictor,
+    verdicts: dict[str, Verdict],
+    point: str,
+) -> None:
+    survivor = group(stream, bundle_path, 1)[0]
+    answers = stream.answers()
+    with Load(stream, list(texts.values())) as load:
+        let_flow(load, answers)
+        crashing = stream.worker(
+            "-m", "tests.support.crashing_worker", point, "3", bundle=str(bundle_path)
+        )
+        until_gone(crashing)
+        let_flow(load, answers)
+    answers.until_answered(load.sent)
+    verdict = verdicts[f"kill {point}"] = judge(answers, load.sent, predictor)
+    assert survivor.stop() == 0
+    assert crashing.exit_code == -9
+    assert (verdict.lost, verdict.wrong) == (0, 0)
+    # Answers that were flushed and not committed come twice: the window was hit.
+    assert (verdict.duplicates > 0) == (point != "before_send")
+
+
+def test_kills_at_random_moments_lose_nothing(
+    stream: Stream,
+    bundle_path: Path,
+    texts: dict[str, str],
+    predictor: Predictor,
+    verdicts: dict[str, Verdict],
+    kills: int,
+) -> None:
+    chance = random.Random(11)
+    workers = group(stream, bundle_path)
+    answers = stream.answers()
+    with Load(stream, list(texts.values())) as load:
+        for _ in range(kills):
+            let_flow(load, answers)
+            victim = chance.randrange(len(workers))
+            at_random(chance, workers[victim].kill)
+            workers[victim] = stream.worker(bundle=str(bundle_path)).wait_ready()
+    answers.until_answered(load.sent)
+    assert [worker.stop() for worker in workers] == [0, 0]
+    verdict = verdicts[f"{kills} kills at random moments"] = judge(answers, load.sent, predictor)
+    assert (verdict.lost, verdict.wrong) == (0, 0)
+
+
+def test_a_broker_restart_and_a_redis_outage_lose_nothing(
+    fragile: Stream,
+    own_services: Services,
+    bundle_path: Path,
+    texts: dict[str, str],
+    predictor: Predictor,
+    verdicts: dict[str, Verdict],
+) -> None:
+    workers = group(fragile, bundle_path)
+    answers = fragile.answers()
+    with Load(fragile, list(texts.values())) as load:
+        let_flow(load, answers)
+        own_services.redis.stop()
+        let_flow(load, answers)
+        assert sum(worker.metric("tagstream_cache_errors_total") for worker in workers) > 0
+        own_services.redis.start()
+        let_flow(load, answers)
+        own_services.broker.restart()
+        let_flow(load, answers)
+    answers.until_answered(load.sent)
+    assert [worker.stop() for worker in workers] == [0, 0]
+    verdict = verdicts["a broker restart and a Redis outage"] = judge(answers, load.sent, predictor)
+    assert (verdict.lost, verdict.wrong) == (0, 0)

@@ -1,0 +1,211 @@
+"""Training minimises equation 5, goes the same way each time, and can be interrupted."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.support.learning import TINY, WORDS, changed, random_examples
+from trainer import fitting
+from trainer.errors import DivergedError
+from trainer.fitting import (
+    Epoch,
+    Examples,
+    Training,
+    batches,
+    evaluate,
+    negative_log_likelihood,
+    start,
+    train,
+)
+from trainer.metrics import KS, measure
+from trainer.networks import HashtagNetwork
+from trainer.ragged import Ragged
+from trainer.runs import build_network
+from trainer.settings import FitSettings
+
+HASHTAGS = 7
+EXAMPLES, DEV = random_examples(150), random_examples(60, seed=1)
+
+
+def new_network(settings: FitSettings = TINY, hashtags: int = HASHTAGS) -> HashtagNetwork:
+    vectors = np.random.default_rng(0).normal(size=(WORDS, settings.dimensions))
+    return build_network(settings, vectors.astype(np.float32), hashtags)
+
+
+def trained(settings: FitSettings = TINY) -> tuple[Training, list[Epoch]]:
+    training = start(new_network(settings), settings)
+    return training, list(train(training, EXAMPLES, DEV, settings))
+
+
+def equal_weights(one: Training, other: Training) -> bool:
+    pairs = zip(one.network.parameters(), other.network.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_loss_is_equation_5_a_post() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.0, -1.0], [0.0, 0.0, 0.0]])
+    labels = Ragged.of([[0, 2], [1], [2]])
+    p = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(axis=1, keepdims=True)
+    due = -(np.log(p[0, 0]) + np.log(p[0, 2]) + np.log(p[1, 1]) + np.log(p[2, 2])) / 3
+    assert negative_log_likelihood(logits, labels).item() == pytest.approx(due, abs=1e-6)
+
+
+def test_an_untrained_uniform_network_loses_log_m_a_label() -> None:
+    labels = Ragged.of([[0], [1], [2]])
+    loss = negative_log_likelihood(torch.zeros(3, 50, dtype=torch.bfloat16), labels)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(np.log(50))
+
+
+def test_an_epoch_s_loss_is_the_mean_over_its_posts() -> None:
+    settings = changed(rate=0.0, epochs=1)  # nothing is learned, so the loss stands still
+    training, [epoch] = trained(settings)
+    ids = torch.from_numpy(EXAMPLES.ids.padded())
+    with torch.inference_mode():
+        logits, _ = training.network(ids, torch.from_numpy(EXAMPLES.theta))
+    due = negative_log_likelihood(logits, EXAMPLES.labels).item()
+    assert epoch.loss == pytest.approx(due, rel=1e-5)
+
+
+def test_batches_hold_each_post_once_and_like_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(1, 41, size=2_345)
+    chunks = list(batches(lengths, 20, np.random.default_rng(1)))
+    assert sorted(np.concatenate(chunks).tolist()) == list(range(2_345))
+    assert {len(chunk) for chunk in chunks} <= {20, 5}
+    spreads = [int(np.ptp(lengths[chunk])) for chunk in chunks]
+    assert np.mean(spreads) < 2  # at random it would be 37
+    means = np.array([lengths[chunk].mean() for chunk in chunks])
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3  # not from short to long
+
+
+def test_batches_depend_on_the_seed_and_the_epoch_alone() -> None:
+    lengths = np.random.default_rng(0).integers(1, 41, size=300)
+
+    def order(*seed: int) -> list[int]:
+        chunks = batches(lengths, 20, np.random.default_rng(list(seed)))
+        return [row for chunk in chunks for row in chunk.tolist()]
+
+    assert order(1, 0) == order(1, 0)
+    assert len({tuple(order(*seed)) for seed in ((1, 0), (1, 1), (2, 0))}) == 3
+
+
+def test_few_posts_are_one_small_batch_and_none_is_no_batch() -> None:
+    assert [len(chunk) for chunk in batches(np.ones(3), 20, np.random.default_rng(0))] == [3]  # type: ignore[arg-type]
+    assert not list(batches(np.zeros(0, dtype=np.int64), 20, np.random.default_rng(0)))
+
+
+def test_equal_seeds_give_equal_networks_and_others_do_not() -> None:
+    one, history = trained()
+    other, again = trained()
+    assert equal_weights(one, other)
+    assert [epoch.loss for epoch in history] == [epoch.loss for epoch in again]
+    assert not equal_weights(one, trained(changed(seed=2))[0])
+
+
+def test_training_learns_what_was_planted() -> None:
+    _, history = trained(changed(epochs=25))
+    assert [epoch.number for epoch in history] == list(range(1, 26))
+    assert history[-1].loss < history[0].loss / 1.5  # two labels cannot cost less than 2 log 2
+    assert history[-1].dev.f1[0] > history[0].dev.f1[0] + 0.2
+    assert {epoch.precision for epoch in history} == {"fp32"}
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2])
+def test_a_resumed_training_equals_one_without_interruption(stopped_after: int) -> None:
+    whole, history = trained(changed(epochs=4))
+    first, _ = trained(changed(epochs=stopped_after))
+    kept = io.BytesIO()
+    torch.save(first.state(), kept)
+    second = start(new_network(changed(seed=99)), TINY)
+    second.restore(torch.load(io.BytesIO(kept.getvalue()), weights_only=True))
+    rest = list(train(second, EXAMPLES, DEV, changed(epochs=4)))
+    assert [epoch.number for epoch in rest] == list(range(stopped_after + 1, 5))
+    assert [epoch.loss for epoch in rest] == [epoch.loss for epoch in history[stopped_after:]]
+    assert equal_weights(whole, second)
+
+
+def test_progress_counts_each_post_of_each_epoch() -> None:
+    counts: list[int] = []
+    list(train(start(new_network(), TINY), EXAMPLES, DEV, TINY, counts.append))
+    assert sum(counts) == TINY.epochs * len(EXAMPLES)
+
+
+def test_the_caller_may_stop_after_any_epoch() -> None:
+    training = start(new_network(), TINY)
+    assert next(train(training, EXAMPLES, DEV, TINY)).number == 1
+    assert training.epoch == 1
+
+
+def test_topics_that_are_no_numbers_are_told() -> None:
+    broken = replace(EXAMPLES, theta=np.full_like(EXAMPLES.theta, np.nan))
+    with pytest.raises(DivergedError, match="the loss became nan in epoch 1; lower --rate"):
+        list(train(start(new_network(), TINY), broken, DEV, TINY))
+
+
+def test_a_rate_far_too_high_is_told() -> None:
+    settings = changed(rate=1e38)
+    with pytest.raises(DivergedError, match=r"the loss became (nan|inf) in epoch 1"):
+        list(train(start(new_network(), settings), EXAMPLES, DEV, settings))
+
+
+def ranked_one_by_one(network: HashtagNetwork, examples: Examples) -> list[list[int]]:
+    ranked = []
+    for row, ids in enumerate(examples.ids):
+        with torch.inference_mode():
+            logits, _ = network(
+                torch.tensor(ids, dtype=torch.int64)[None],
+                torch.from_numpy(examples.theta[row : row + 1]),
+            )
+        ranked.append(np.argsort(-logits[0].numpy(), kind="stable").tolist())
+    return ranked
+
+
+@pytest.mark.parametrize("hashtags", [HASHTAGS, 3])
+def test_evaluate_gives_the_metrics_of_each_post_alone(hashtags: int) -> None:
+    examples = random_examples(130, seed=2, hashtags=hashtags)  # more than one batch
+    network = new_network(hashtags=hashtags)
+    quality = evaluate(network, examples, TINY)
+    hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
+    for row, best in enumerate(ranked_one_by_one(network, examples)):
+        found = [hashtag in examples.labels[row].tolist() for hashtag in best[: KS[-1]]]
+        hits[row, : len(found)] = found
+    due = measure(hits, examples.gold)
+    for figures, expected in zip(vars(quality).values(), vars(due).values(), strict=True):
+        assert figures == pytest.approx(expected)
+
+
+def test_training_leaves_no_setting_of_torch_behind() -> None:
+    # It would change what the same process computes later: the next fit's topics, for one.
+    before = torch.get_float32_matmul_precision()
+    training = train(start(new_network(), TINY), EXAMPLES, DEV, changed(precision="auto"))
+    next(training)
+    assert torch.get_float32_matmul_precision() == before
+    with pytest.raises(DivergedError):
+        trained(changed(rate=1e38))
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_bfloat16_learns_about_the_same() -> None:
+    _, exact = trained()
+    _, rounded = trained(changed(precision="bf16"))
+    assert [epoch.precision for epoch in rounded] == ["bf16"] * TINY.epochs
+    losses = [epoch.loss for epoch in rounded]
+    assert losses == pytest.approx([epoch.loss for epoch in exact], rel=0.02)
+    assert losses != [epoch.loss for epoch in exact]
+
+
+def test_the_trial_of_both_arithmetics_leaves_no_trace() -> None:
+    network = new_network()
+    before = [parameter.clone() for parameter in network.parameters()]
+    assert fitting._faster_precision(network, EXAMPLES, TINY) in {"fp32", "bf16"}
+    pairs = zip(before, network.parameters(), strict=True)
+    assert all(torch.equal(old, new) and new.grad is None for old, new in pairs)
+
+
+def test_auto_trains_in_the_arithmetic_that_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "_faster_precision", lambda *_: "bf16")
+    _, history = trained(changed(precision="auto", epochs=1))
+    assert [epoch.precision for epoch in history] == ["bf16"]

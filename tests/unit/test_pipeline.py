@@ -1,0 +1,262 @@
+"""`trainer fit` learns, goes on where it was stopped, and gives equal models for equal seeds."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.learning import TINY, changed, lines, planted_corpus, write_file, write_splits
+from trainer import pipeline
+from trainer.errors import CorpusError, RunError
+from trainer.evaluate import POPULARITY, evaluate
+from trainer.fitting import Epoch
+from trainer.metrics import Quality
+from trainer.pipeline import fit
+from trainer.release import release
+from trainer.runs import Run
+from worker.predictor import Predictor
+
+LEARNED = ("tokenizer.json", "hashtags.tsv", "data.json", "dev.npz", "vectors.npz", "topics.npz")
+TRAINED = ("network.pt", "checkpoint.pt", "metrics.json")
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a process."""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return planted_corpus(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that nothing interrupted."""
+    return fit(small, tmp_path_factory.mktemp("whole") / "run", TINY)
+
+
+def assert_equal_runs(one: Run, other: Run) -> None:
+    for name in (*LEARNED, *TRAINED):
+        assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
+    assert [row.loss for row in one.epochs()] == [row.loss for row in other.epochs()]
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, target: object, name: str, call: int) -> None:
+    """Let the given call of a function be the last thing that happens."""
+    original: Callable[..., Any] = getattr(target, name)
+    calls = iter(range(1, 1_000))
+
+    def stopping(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if next(calls) == call:
+            raise StoppedError
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(target, name, stopping)
+
+
+def test_a_run_holds_all_that_an_export_needs(whole: Run) -> None:
+    assert whole.finished
+    assert whole.settings == TINY
+    assert {hashtag.canonical for hashtag in whole.hashtags()} == {"sea", "city", "wood"}
+    assert len(whole.dev_ids()) == 40
+    assert [row.epoch for row in whole.epochs()] == [1, 2, 3]
+    assert not [path for path in whole.path.iterdir() if path.name.startswith(".")]
+
+
+def test_what_the_posts_were_is_noted(tmp_path: Path) -> None:
+    train = [
+        {"text": "at sea #sea", "created_at": "2026-03-01T00:00:00Z"},
+        {"text": "at sea #sea", "created_at": "2026-01-01T00:00:00Z"},
+        {"text": "no hashtag, yet words to learn", "created_at": "2026-02-01T00:00:00Z"},
+        {"text": "at sea #sea"},
+    ]
+    cards = []
+    for name, posts in (("one", train), ("two", [*train[:3], {"text": "at sea #sun"}])):
+        corpus = write_splits(tmp_path / name, train=posts, dev=train[:1])
+        run = fit(corpus, tmp_path / f"run-{name}", changed(epochs=1))
+        cards.append(run.data())
+    assert (cards[0].train_posts, cards[0].dev_posts) == (4, 1)
+    assert (cards[0].first, cards[0].last) == ("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z")
+    assert cards[0].fingerprint != cards[1].fingerprint
+
+
+def test_equal_seeds_and_settings_give_equal_bundles(
+    small: Path, whole: Run, tmp_path: Path
+) -> None:
+    again = fit(small, tmp_path / "again", TINY)
+    assert_equal_runs(whole, again)
+    bundles = [release(run, tmp_path / "bundles").path for run in (whole, again)]
+    assert bundles[0].name == bundles[1].name
+    assert [path.name for path in (tmp_path / "bundles").iterdir()] == [bundles[0].name]
+
+
+def test_another_seed_gives_another_model(small: Path, whole: Run, tmp_path: Path) -> None:
+    other = fit(small, tmp_path / "run", changed(seed=2))
+    for name in ("vectors.npz", "topics.npz", "network.pt"):
+        assert (other.path / name).read_bytes() != (whole.path / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "call"),
+    [
+        (pipeline, "new_tokenizer", 2),  # the posts are read, nothing is kept
+        (Run, "save_text", 1),
+        (pipeline, "learn_vectors", 1),
+        (pipeline, "learn_topics", 1),
+        (pipeline, "train", 1),
+        (Run, "save_metrics", 1),  # the first epoch's network is kept, nothing else of it
+        (Run, "save_epochs", 1),
+        (Run, "save_state", 2),  # the first epoch is in the history, its checkpoint is not there
+        (Run, "save_epochs", 2),
+        (Run, "finish", 1),
+    ],
+)
+def test_an_interrupted_fit_goes_on_and_ends_the_same(
+    small: Path, whole: Run, tmp_path: Path, target: object, name: str, call: int
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stop_at(monkeypatch, target, name, call)
+        with pytest.raises(StoppedError):
+            fit(small, tmp_path / "run", TINY)
+    stopped = Run(tmp_path / "run")
+    assert not stopped.finished
+    with pytest.raises(RunError, match="is no finished run; `trainer fit CORPUS"):
+        Run.open(stopped.path)
+    assert_equal_runs(fit(small, stopped.path, TINY, resume=True), whole)
+
+
+def test_what_is_done_is_not_done_again(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, pipeline, "train", 1)
+    with pytest.raises(StoppedError):
+        fit(small, tmp_path / "run", TINY)
+    for name in ("learn_vectors", "learn_topics", "WordLevelTrainer"):
+        stop_at(monkeypatch, pipeline, name, 1)
+    assert fit(small, tmp_path / "run", TINY, resume=True).finished
+
+
+def test_a_resumed_run_keeps_its_arithmetic(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = changed(precision="auto", epochs=2)
+    monkeypatch.setattr("trainer.fitting._faster_precision", lambda *_: "fp32")
+    with monkeypatch.context() as interrupted:
+        stop_at(interrupted, Run, "save_epochs", 2)
+        with pytest.raises(StoppedError):
+            fit(small, tmp_path / "run", settings)
+    monkeypatch.setattr("trainer.fitting._faster_precision", lambda *_: "bf16")
+    run = fit(small, tmp_path / "run", settings, resume=True)
+    assert [row.precision for row in run.epochs()] == ["fp32", "fp32"]
+
+
+def test_a_run_is_not_overwritten(small: Path, whole: Run) -> None:
+    with pytest.raises(RunError, match="holds a run; give --resume, or another directory"):
+        fit(small, whole.path, TINY)
+
+
+def test_a_run_does_not_go_on_with_other_settings(small: Path, whole: Run) -> None:
+    with pytest.raises(RunError, match="was begun with other settings: see "):
+        fit(small, whole.path, changed(hidden=9), resume=True)
+    assert whole.settings == TINY
+
+
+def test_a_finished_run_is_not_learned_again(
+    small: Path, whole: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("learn_text", "encode_posts", "learn_vectors", "learn_topics", "train"):
+        stop_at(monkeypatch, pipeline, name, 1)
+    assert fit(small, whole.path, TINY, resume=True) == whole
+
+
+def test_a_part_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not finished; give --resume"):
+        Run(tmp_path).topics()
+    assert Run(tmp_path).epochs() == []
+
+
+def epochs_of(*figures: float) -> Callable[..., Iterator[Epoch]]:
+    """Return a training whose F1@1 on dev goes like this."""
+
+    def train(training: Any, *_: object) -> Iterator[Epoch]:  # noqa: ANN401
+        for number, f1 in enumerate(figures, 1):
+            training.epoch = number
+            dev = Quality(*((f1,) * 5,) * 4)
+            yield Epoch(number, 1.0, dev, 0.0, "fp32")
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("patience", "figures", "learned", "best"),
+    [
+        (2, (0.3, 0.5, 0.4, 0.45, 0.6), 4, 0.5),
+        (2, (0.3, 0.5, 0.4, 0.55, 0.5), 5, 0.55),
+        (1, (0.3, 0.3, 0.9), 2, 0.3),  # as good is no better
+        (3, (0.5, 0.1, 0.2, 0.3, 0.4), 4, 0.5),
+        (9, (0.5, 0.1, 0.2), 3, 0.5),
+        (2, (0.0, 0.0, 0.0, 0.1), 3, 0.0),  # the first epoch is kept, however bad
+    ],
+)
+def test_it_stops_when_patience_ends_and_keeps_the_best(
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: int,
+    figures: tuple[float, ...],
+    learned: int,
+    best: float,
+) -> None:
+    monkeypatch.setattr(pipeline, "train", epochs_of(*figures))
+    run = fit(small, tmp_path / "run", changed(patience=patience, epochs=9))
+    assert len(run.epochs()) == learned
+    assert run.metrics()[0].f1 == pytest.approx(100 * best)
+
+
+def test_a_run_stopped_after_its_last_epoch_learns_no_other(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = changed(patience=1, epochs=9)
+    monkeypatch.setattr(pipeline, "train", epochs_of(0.5, 0.5, 0.9))
+    with monkeypatch.context() as interrupted:
+        stop_at(interrupted, Run, "finish", 1)
+        with pytest.raises(StoppedError):
+            fit(small, tmp_path / "run", settings)
+    assert len(fit(small, tmp_path / "run", settings, resume=True).epochs()) == 2
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_posts_that_teach_nothing_are_told(tmp_path: Path, split: str) -> None:
+    corpus = planted_corpus(tmp_path / "corpus")
+    posts = [{"text": "#sea #city #wood"}, {"text": "words without a hashtag"}] * 3
+    (corpus / f"{split}.jsonl").write_bytes(lines(posts))
+    with pytest.raises(CorpusError, match=rf"{split}.jsonl has no post with a hashtag and a word"):
+        fit(corpus, tmp_path / "run", TINY)
+
+
+def test_a_corpus_without_words_is_told(tmp_path: Path) -> None:
+    corpus = write_splits(tmp_path / "corpus", train=[{"text": "#sea #city"}] * 3, dev=[])
+    with pytest.raises(CorpusError, match="has no word 1 times"):
+        fit(corpus, tmp_path / "run", TINY)
+
+
+def test_bad_lines_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = planted_corpus(tmp_path / "corpus")
+    content = (corpus / "train.jsonl").read_bytes()
+    write_file(corpus / "train.jsonl", b"bad\n" + content)
+    assert fit(corpus, tmp_path / "run", changed(epochs=1)).data().train_posts == 120
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "1 bad lines (line 1: JSON is malformed" in shown
+
+
+@pytest.mark.parametrize("method", ["lstm", "tab-lstm"])
+def test_each_method_learns_what_was_planted(small: Path, tmp_path: Path, method: str) -> None:
+    run = fit(small, tmp_path / "run", changed(method=method, epochs=8))
+    assert run.metrics()[0].f1 > 90
+
+
+def test_it_beats_popularity_by_far(predictor: Predictor, corpus: Path) -> None:
+    found = evaluate(predictor, corpus, "test", ("stripped",))
+    assert set(found) == {("tab-lstm", "stripped"), (POPULARITY, "-")}
+    assert found["tab-lstm", "stripped"].f1[0] > found[POPULARITY, "-"].f1[0] + 0.3
