@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from deploy.local.install import install
 from deploy.local.services import Services
@@ -30,6 +31,10 @@ SMALL = FitSettings(
     rate=5e-3,
     precision="fp32",
 )
+
+
+# Small matrices on busy cores: a second thread costs many times what it brings.
+torch.set_num_threads(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

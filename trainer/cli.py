@@ -62,7 +62,8 @@ def fit(corpus: Path, run: Path, resume: bool, **values: Any) -> None:  # noqa: 
     """Learn a model from CORPUS and leave it in the directory RUN.
 
     The defaults are the paper's. Each step is kept when it is done: after an interruption,
-    --resume goes on from there. Equal seeds and settings on one machine give equal models.
+    --resume goes on from there. Equal seeds and settings on one machine give equal models, where
+    --precision is not left to a trial.
     """
     from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
 

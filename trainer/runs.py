@@ -137,7 +137,9 @@ class Run:
 
     def load_state(self, name: str) -> dict[str, Any]:
         """Return a checkpoint; only tensors and plain values are read, never code."""
-        state: dict[str, Any] = torch.load(self.path / f"{name}.pt", weights_only=True)
+        state: dict[str, Any] = torch.load(
+            self.path / f"{name}.pt", weights_only=True, map_location="cpu"
+        )
         return state
 
     def epochs(self) -> list[EpochRow]:

@@ -48,7 +48,7 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
                 Supervisor(worker_commands(sys.argv[2:], count)).run(stop)
             )
     try:
-        serve(settings, slot or 0)
+        serve(settings, slot)
     except StopError as error:
         click.echo(f"worker: {error}", err=True)
         click.get_current_context().exit(error.exit_code)

@@ -41,6 +41,18 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def stop_when_orphaned(stop: threading.Event) -> None:
+    """Stop this process, too, when its supervisor is gone, however it ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not stop.wait(1.0):
+            if os.getppid() != parent:
+                stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @dataclass
 class _Slot:
     """One supervised process, and when it is started again after it ended."""

@@ -6,13 +6,14 @@ from contextlib import ExitStack, closing, contextmanager
 
 import redis
 import structlog
+from kafka.errors import KafkaError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.cache import Cache, NoCache, RedisCache
-from worker.errors import StartupFailedError
+from worker.errors import StartupFailedError, UnreachableError
 from worker.kafka import KafkaSink, KafkaSource, consumer, producer
-from worker.lifecycle import stop_on_signal
+from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
 from worker.models import load_answerer
 from worker.predictor import Predictor
@@ -45,26 +46,24 @@ def reject_limit(settings: Settings) -> RejectLimit:
     return RejectLimit(ratio=settings.reject_ratio, run=settings.reject_run)
 
 
-def serve(settings: Settings, slot: int) -> None:
+def serve(settings: Settings, slot: int | None) -> None:
     """Answer posts until SIGTERM or SIGINT: the batch is finished, committed, the group left.
 
-    Raises `StopError` with the exit code that says whether a restart may help.
+    `slot` is the worker's number below a supervisor, with which it ends. Raises `StopError` with
+    the exit code that says whether a restart may help.
     """
     metrics, health = Metrics(), Health()
     health.beat()
     with stop_on_signal() as stop, ExitStack() as stack:
+        if slot is not None:
+            stop_when_orphaned(stop)
         if settings.http_port:
-            stack.enter_context(_health_server(settings, slot, metrics, health))
+            stack.enter_context(_health_server(settings, slot or 0, metrics, health))
         answerer = load_answerer(settings)
         predictor = answerer.predictor
         metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
-        with closing(connect(settings)) as admin:
-            ensure_topics(admin, settings)
-            place_new_group(admin, settings)
         cache = stack.enter_context(_cache(settings, predictor, metrics))
-        sender = producer(settings)
-        source = stack.enter_context(closing(KafkaSource(consumer(settings, slot))))
-        sink = stack.enter_context(closing(KafkaSink(sender, source, settings.delivery_timeout)))
+        source, sink = stack.enter_context(_member(settings, slot or 0))
         loop = Loop(
             source, sink, cache, answerer, reject_limit(settings), settings, metrics, health
         )
@@ -73,6 +72,25 @@ def serve(settings: Settings, slot: int) -> None:
         loop.run(stop)
         health.ready = False
     log.info("worker_stopped")
+
+
+@contextmanager
+def _member(settings: Settings, slot: int) -> Iterator[tuple[KafkaSource, KafkaSink]]:
+    """Join the consumer group, once its topics are there."""
+    try:
+        with closing(connect(settings)) as admin:
+            ensure_topics(admin, settings)
+            place_new_group(admin, settings)
+        sender, member = producer(settings), consumer(settings, slot)
+    except KafkaError as error:
+        raise UnreachableError(
+            f"the broker at {settings.bootstrap_servers} answered, then failed: {error}"
+        ) from error
+    with (
+        closing(KafkaSource(member)) as source,
+        closing(KafkaSink(sender, source, settings.delivery_timeout)) as sink,
+    ):
+        yield source, sink
 
 
 def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Health) -> HealthServer:

@@ -24,13 +24,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.consumed = self._counter(
-            "messaging_client_consumed_messages", "Records read from the input topic."
-        )
-        self.published = self._counter(
-            "messaging_client_sent_messages",
-            "Suggestions acknowledged by the broker and committed.",
-        )
+        self.consumed = self._counter("messaging_client_consumed_messages", "Records committed.")
+        self.published = self._counter("messaging_client_sent_messages", "Suggestions committed.")
         self.step_seconds = self._histogram(
             "messaging_process_duration_seconds",
             "Time from a batch's arrival to its commit.",

@@ -56,13 +56,21 @@ def show(
     console.print(_examples(posts, received))
     table = Table(title="tagstream demo", show_header=False)
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), _readable(name, value))
+        table.add_row(_label(name), _readable(name, value))
     console.print(table)
+
+
+def _label(name: str) -> str:
+    """Return a figure's name as the field writes it: F1@1, Hit@5."""
+    spelt = name.replace("_at_", "@").replace("f1@", "F1@").replace("hit@", "Hit@")
+    return spelt.replace("_", " ")
 
 
 def _readable(name: str, value: Any) -> str:  # noqa: ANN401 - any figure
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_readable(name, part)}" for key, part in value.items())
+    if name == "bundle":
+        return str(value)[:12]
     percentage = "f1_at_1" in name or "hit_at_5" in name
     return f"{value} %" if percentage else str(value)
 

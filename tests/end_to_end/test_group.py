@@ -69,3 +69,11 @@ def test_repeated_posts_are_answered_from_the_cache(stream: Stream, bundle_path:
     assert wait_until(lambda: worker.metric("tagstream_cache_hits_total") == 1, 30)
     first, second = answers
     assert first.suggestions == second.suggestions
+
+
+def test_workers_end_with_a_supervisor_that_was_killed(stream: Stream, bundle_path: Path) -> None:
+    supervisor = stream.worker(bundle=str(bundle_path), processes=2)
+    supervisor.wait_ready()
+    supervisor.kill()
+    assert wait_until(lambda: not supervisor.ready, 30)
+    assert wait_until(lambda: supervisor.log.read_text().count("worker_stopped") == 2, 30)

@@ -7,14 +7,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 import zstandard
 
 from trainer.fitting import Examples
 from trainer.ragged import Ragged
 from trainer.settings import FitSettings
-
-torch.set_num_threads(1)  # with more, such small networks mostly wait for one another
 
 TINY = FitSettings(
     dimensions=8,

@@ -13,6 +13,7 @@ from trainer.errors import DivergedError
 from trainer.fitting import (
     Epoch,
     Examples,
+    Rows,
     Training,
     batches,
     evaluate,
@@ -90,6 +91,24 @@ def test_batches_depend_on_the_seed_and_the_epoch_alone() -> None:
 
     assert order(1, 0) == order(1, 0)
     assert len({tuple(order(*seed)) for seed in ((1, 0), (1, 1), (2, 0))}) == 3
+
+
+def test_each_epoch_and_each_seed_has_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+
+    def step(training: object, examples: object, rows: Rows, precision: str) -> float:
+        del training, examples, precision
+        seen.append(rows.tolist())
+        return 0.0
+
+    monkeypatch.setattr(fitting, "_step", step)
+    for seed in (1, 1, 2):
+        trained(changed(seed=seed, epochs=2))
+    size = len(seen) // 6
+    one, two, *again = (seen[at : at + size] for at in range(0, len(seen), size))
+    assert again[:2] == [one, two]
+    assert one not in (two, *again[2:])
+    assert two not in again[2:]
 
 
 def test_few_posts_are_one_small_batch_and_none_is_no_batch() -> None:
@@ -179,13 +198,13 @@ def test_evaluate_gives_the_metrics_of_each_post_alone(hashtags: int) -> None:
 
 def test_training_leaves_no_setting_of_torch_behind() -> None:
     # It would change what the same process computes later: the next fit's topics, for one.
-    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     training = train(start(new_network(), TINY), EXAMPLES, DEV, changed(precision="auto"))
     next(training)
-    assert torch.get_float32_matmul_precision() == before
+    assert torch.get_float32_matmul_precision() == "highest"
     with pytest.raises(DivergedError):
         trained(changed(rate=1e38))
-    assert torch.get_float32_matmul_precision() == before
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_bfloat16_learns_about_the_same() -> None:

@@ -20,6 +20,7 @@ from worker.lifecycle import (
     Supervisor,
     _Slot,
     stop_on_signal,
+    stop_when_orphaned,
     worker_commands,
 )
 
@@ -51,6 +52,15 @@ class TestSignals:
             assert [signal.getsignal(n) for n in lifecycle.STOP_SIGNALS] != before
         assert [signal.getsignal(number) for number in lifecycle.STOP_SIGNALS] == before
 
+    def test_a_second_one_exits_as_the_shell_expects(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        codes: list[int] = []
+        monkeypatch.setattr(os, "_exit", codes.append)
+        with stop_on_signal() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(PATIENCE)
+            os.kill(os.getpid(), signal.SIGTERM)
+            wait_for(lambda: codes == [128 + signal.SIGTERM])
+
     def test_a_second_one_ends_the_process_at_once(self) -> None:
         code = (
             "from worker.lifecycle import stop_on_signal\n"
@@ -66,6 +76,15 @@ class TestSignals:
                 assert process.stdout.readline() == line
                 process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+
+class TestOrphans:
+    def test_stop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        parents, stop = iter([7, 7]), threading.Event()
+        monkeypatch.setattr(os, "getppid", lambda: next(parents, 1))
+        stop_when_orphaned(stop)
+        assert stop.wait(PATIENCE)
+        assert next(parents, None) is None
 
 
 class TestSupervisor:
@@ -165,6 +184,17 @@ class TestPauses:
         slot = _Slot(["worker"])
         pauses = [self._end(slot, after=1.0) for _ in range(8)]
         assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_PAUSE, LONGEST_PAUSE]
+
+    def test_are_waited_for(self) -> None:
+        slot = _Slot(["worker"])
+        pause = self._end(slot, after=1.0)
+        supervisor = Supervisor([])
+        self.now += pause - 0.1
+        assert supervisor._tend(slot) is None
+        assert slot.process is None
+        self.now += 0.1
+        assert supervisor._tend(slot) is None
+        assert slot.process is not None
 
     def test_are_forgotten_after_a_calm_run(self) -> None:
         slot = _Slot(["worker"])

@@ -174,7 +174,7 @@ class TestRun:
 
     def test_serves_in_this_process_with_the_settings(self, serve: Called) -> None:
         assert worker("run", "--group", "mine").exit_code == 0
-        assert serve.arguments == (Settings(group="mine"), 0)
+        assert serve.arguments == (Settings(group="mine"), None)
 
     def test_tells_why_it_ended_and_whether_a_restart_may_help(self, serve: Called) -> None:
         serve.result = FatalError("posts were deleted")
@@ -209,7 +209,7 @@ class TestRun:
     ) -> None:
         monkeypatch.setattr(os, "cpu_count", lambda: None)
         worker("run", "--processes", "auto")
-        assert serve.arguments[1] == 0
+        assert serve.arguments == (Settings(processes="auto"), None)
 
 
 def test_the_package_is_the_command(
