@@ -68,7 +68,7 @@ def fit(corpus: Path, run: Path, resume: bool, **values: Any) -> None:  # noqa: 
     from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
 
     done = learn(corpus, run, FitSettings(**values), resume=resume)
-    best = max(done.epochs(), key=lambda row: row.dev_f1_at_1)
+    best = max(done.epochs(), key=lambda row: row.merit(done.settings.select))
     click.echo(f"{run}: best epoch {best.epoch}, dev F1@1 {best.dev_f1_at_1:.2f} %")
 
 

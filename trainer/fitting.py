@@ -45,11 +45,12 @@ class Examples:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: its mean loss a post, the quality on dev, and how it went."""
+    """One epoch: its mean loss a post, loss and quality on dev, and how it went."""
 
     number: int
     loss: float
     dev: Quality
+    dev_loss: float
     seconds: float
     precision: str
 
@@ -106,7 +107,9 @@ def train(
             loss = _learn_once(training, examples, settings, precision, advance)
             training.epoch += 1
             quality = evaluate(training.network, dev, settings)
-        yield Epoch(training.epoch, loss, quality, time.monotonic() - started, precision)
+            dev_loss = mean_loss(training.network, dev, settings)
+        seconds = time.monotonic() - started
+        yield Epoch(training.epoch, loss, quality, dev_loss, seconds, precision)
 
 
 def _learn_once(
@@ -173,6 +176,20 @@ def evaluate(network: HashtagNetwork, examples: Examples, settings: FitSettings)
             for row, ranked in zip(rows.tolist(), best, strict=True):
                 hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
     return measure(hits, examples.gold)
+
+
+def mean_loss(network: HashtagNetwork, examples: Examples, settings: FitSettings) -> float:
+    """Return equation 5 a post, on posts that the network was not trained on."""
+    total = 0.0
+    order = np.argsort(examples.ids.lengths, kind="stable")
+    network.eval()
+    with torch.inference_mode():
+        for i in range(0, len(order), 4 * settings.batch):
+            rows = order[i : i + 4 * settings.batch]
+            logits, _ = network(*_tensors(examples, rows, settings.device))
+            loss = negative_log_likelihood(logits, examples.labels.take(rows))
+            total += loss.item() * len(rows)
+    return total / len(examples)
 
 
 def _tensors(examples: Examples, rows: Rows, device: str) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """`trainer fit` on one page: posts → vocabulary → word vectors → topics → network."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,23 +127,29 @@ def learn_network(run: Run, vectors: WordVectors, examples: Examples, dev: Examp
         training.restore(run.load_state("checkpoint"))
         settings = msgspec.structs.replace(settings, precision=history[-1].precision)
     history = history[: training.epoch]  # an epoch without its checkpoint is learned again
-    best = max((row.dev_f1_at_1 for row in history), default=-1.0)
+    best = max((row.merit(settings.select) for row in history), default=-math.inf)
     if _over(history, settings):
         return
     with progress("network, posts", (settings.epochs - training.epoch) * len(examples)) as advance:
         for epoch in train(training, examples, dev, settings, advance):
             row = EpochRow(
-                epoch.number, epoch.loss, 100 * epoch.dev.f1[0], epoch.seconds, epoch.precision
+                epoch.number,
+                epoch.loss,
+                100 * epoch.dev.f1[0],
+                epoch.dev_loss,
+                epoch.seconds,
+                epoch.precision,
             )
             history = [*history, row]
-            if row.dev_f1_at_1 > best:
-                best = row.dev_f1_at_1
+            if row.merit(settings.select) > best:
+                best = row.merit(settings.select)
                 run.save_state("network", training.network.state_dict())
                 run.save_metrics(epoch.dev.rows("dev", settings.protocol))
             run.save_epochs(history)
             run.save_state("checkpoint", training.state())
             console.print(
-                f"epoch {row.epoch}: loss {row.loss:.3f}, dev F1@1 {row.dev_f1_at_1:.2f} %, "
+                f"epoch {row.epoch}: loss {row.loss:.3f}, dev {row.dev_loss:.3f}, "
+                f"dev F1@1 {row.dev_f1_at_1:.2f} %, "
                 f"{row.seconds:.0f} s in {row.precision}"
             )
             if _over(history, settings):
@@ -151,7 +158,7 @@ def learn_network(run: Run, vectors: WordVectors, examples: Examples, dev: Examp
 
 def _over(history: list[EpochRow], settings: FitSettings) -> bool:
     """Tell whether dev has not become better for as many epochs as patience allows."""
-    figures = [row.dev_f1_at_1 for row in history]
+    figures = [row.merit(settings.select) for row in history]
     return len(figures) > settings.patience and max(figures[: -settings.patience]) >= max(
         figures[-settings.patience :]
     )

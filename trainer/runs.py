@@ -17,20 +17,25 @@ from export.manifest import DataCard, MetricRow
 from trainer.errors import RunError
 from trainer.networks import HashtagNetwork
 from trainer.ragged import Ragged
-from trainer.settings import FitSettings
+from trainer.settings import FitSettings, Select
 from trainer.topics import TopicModel
 
 _T = TypeVar("_T")
 
 
 class EpochRow(msgspec.Struct, frozen=True):
-    """One epoch of the history; F1@1 on dev in per cent."""
+    """One epoch of the history: losses a post, F1@1 on dev in per cent."""
 
     epoch: int
     loss: float
     dev_f1_at_1: float
+    dev_loss: float
     seconds: float
     precision: str
+
+    def merit(self, select: Select) -> float:
+        """Return what the best epoch has most of."""
+        return self.dev_f1_at_1 if select == "f1" else -self.dev_loss
 
 
 @dataclass(frozen=True)

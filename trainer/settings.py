@@ -8,6 +8,7 @@ from export.text import Protocol
 from worker.settings import Option
 
 Method = Literal["tab-lstm", "lstm"]
+Select = Literal["f1", "loss"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -34,8 +35,11 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rate: Annotated[float, Option("Adam's learning rate.", least=0)] = 1e-3
     epochs: Annotated[int, Option("Most epochs of the network.", least=1)] = 10
     patience: Annotated[
-        int, Option("Epochs without a better F1@1 on dev until it stops.", least=1)
+        int, Option("Epochs that are no better on dev until it stops.", least=1)
     ] = 2
+    select: Annotated[
+        Select, Option("Best epoch on dev by F1@1, or by loss, which tells overfitting sooner.")
+    ] = "f1"
     precision: Annotated[
         Precision, Option("Arithmetic: auto takes the faster in a few trial batches.")
     ] = "auto"

@@ -1,6 +1,7 @@
 """The command `worker`."""
 
 import sys
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,6 +53,9 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
     except StopError as error:
         click.echo(f"worker: {error}", err=True)
         click.get_current_context().exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - nothing uncommitted is lost, and a restart may help
+        click.echo(traceback.format_exc(), err=True)
+        click.get_current_context().exit(ExitCode.FATAL)
 
 
 @main.command()

@@ -120,6 +120,7 @@ class Loop:
         metric = metric if isinstance(error, CommitRefusedError) else self.metrics.retries
         metric.inc()
         log.warning("batch_to_be_read_again", reason=str(error))
+        self.rejects.forget()
         pause = 0.1
         while not stop.wait(pause):
             self.health.beat()

@@ -17,6 +17,11 @@ class RejectLimit:
         self._ratio = ratio
         self._run = run
         self._window: deque[bool] = deque(maxlen=window)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: a batch that is read again must not count twice."""
+        self._window.clear()
         self._rejected = 0
         self._in_a_row = 0
 

@@ -177,13 +177,13 @@ def test_a_part_that_is_missing_is_told(tmp_path: Path) -> None:
 
 
 def epochs_of(*figures: float) -> Callable[..., Iterator[Epoch]]:
-    """Return a training whose F1@1 on dev goes like this."""
+    """Return a training whose F1@1 on dev goes like this, and its loss there with it."""
 
     def train(training: Any, *_: object) -> Iterator[Epoch]:  # noqa: ANN401
         for number, f1 in enumerate(figures, 1):
             training.epoch = number
             dev = Quality(*((f1,) * 5,) * 4)
-            yield Epoch(number, 1.0, dev, 0.0, "fp32")
+            yield Epoch(number, 1.0, dev, 1.0 + f1, 0.0, "fp32")
 
     return train
 
@@ -212,6 +212,15 @@ def test_it_stops_when_patience_ends_and_keeps_the_best(
     run = fit(small, tmp_path / "run", changed(patience=patience, epochs=9))
     assert len(run.epochs()) == learned
     assert run.metrics()[0].f1 == pytest.approx(100 * best)
+
+
+def test_the_best_epoch_may_be_chosen_by_loss(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "train", epochs_of(0.3, 0.2, 0.4, 0.5))
+    run = fit(small, tmp_path / "run", changed(patience=2, epochs=9, select="loss"))
+    assert len(run.epochs()) == 4
+    assert run.metrics()[0].f1 == pytest.approx(20)
 
 
 def test_a_run_stopped_after_its_last_epoch_learns_no_other(

@@ -40,3 +40,10 @@ def test_a_good_stream_is_never_stopped() -> None:
 
 def test_the_exit_code_says_that_a_restart_would_not_help() -> None:
     assert TooManyRejectsError.exit_code == ExitCode.TOO_MANY_REJECTS
+
+
+def test_a_batch_that_is_read_again_does_not_count_twice() -> None:
+    limit = RejectLimit(run=3)
+    for _ in range(5):
+        limit.check([True, True])
+        limit.forget()

@@ -220,3 +220,13 @@ def test_the_package_is_the_command(
         runpy.run_module("worker", run_name="__main__")
     assert stopped.value.code == 0
     assert "version" in capsys.readouterr().out
+
+
+def test_an_error_of_ours_is_fatal_and_may_be_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("worker.service.serve", fail)
+    result = CliRunner().invoke(cli.main, ["run"])
+    assert result.exit_code == ExitCode.FATAL
+    assert "ZeroDivisionError: ours" in result.output
