@@ -8,7 +8,7 @@ TORCH_BACKEND ?=
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
-.PHONY: demo test lint chaos env pins services clean
+.PHONY: demo test lint chaos env pins clean
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
@@ -21,7 +21,7 @@ test: $(ENV)
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	deploy/local/other-pythons
+	deploy/local/other-pythons $(VENV)
 
 lint: $(ENV)
 	$(BIN)/ruff format --check
@@ -46,4 +46,4 @@ pins:
 
 clean:
 	deploy/local/down --purge
-	rm -rf $(VENV) .local .demo
+	rm -rf $(VENV) .venv-3.* .local .demo

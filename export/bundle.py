@@ -133,6 +133,7 @@ def write_bundle(files: Mapping[str, bytes], card: Manifest, parent: Path) -> Pa
         for name, data in [*files.items(), (MANIFEST, raw)]:
             _write_durably(temporary / name, data)
         temporary.chmod(0o755)
+        _sync_directory(temporary)
         if not target.exists():
             temporary.rename(target)
             _sync_directory(parent)

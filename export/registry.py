@@ -5,6 +5,7 @@ A folder: `bundles/<digest>/`, `aliases.json`, `history/` with one small file an
 
 import fcntl
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from export.bundle import MANIFEST
 from export.errors import RegistryError
 
 CHAMPION = "champion"
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +66,8 @@ class Registry:
 
     def assign(self, alias: str, digest: str, reason: str) -> None:
         """Let an alias stand for a bundle from now on, and write down why."""
+        if not _ALIAS.fullmatch(alias):
+            raise RegistryError(f"{alias!r} is no alias: letters, digits, '.', '_' and '-' only")
         if not (self.bundles / digest / MANIFEST).is_file():
             raise RegistryError(f"registry {self.root} has no bundle {digest}")
         with self._locked():

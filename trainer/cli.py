@@ -30,7 +30,7 @@ def _in_one_line(command: _F) -> _F:
     def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         try:
             return command(*args, **kwargs)
-        except (TrainerError, BundleError, ParityError, RegistryError, StopError) as error:
+        except (TrainerError, BundleError, ParityError, RegistryError, StopError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
     return guarded  # type: ignore[return-value]

@@ -48,7 +48,7 @@ def _bundle(settings: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    with closing(topics.connect(settings)) as admin:
+    with topics.broker(settings) as admin:
         topics.ensure_topics(admin, settings)
         found = topics.partitions(admin, topics.needed(settings))
     return ", ".join(f"{name} ({count} partitions)" for name, count in found.items())

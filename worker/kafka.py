@@ -10,12 +10,17 @@ from typing import Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
+    AuthorizationError,
     CommitFailedError,
+    FencedInstanceIdError,
     IllegalGenerationError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
+    SaslAuthenticationFailedError,
     UnknownMemberIdError,
 )
 from kafka.structs import OffsetAndMetadata
@@ -32,6 +37,14 @@ _REFUSALS = (
     IllegalGenerationError,
     RebalanceInProgressError,
     UnknownMemberIdError,
+)
+
+_PERMANENT = (
+    AuthorizationError,
+    FencedInstanceIdError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
+    SaslAuthenticationFailedError,
 )
 
 
@@ -135,7 +148,7 @@ class KafkaSource:
                 "lengthen the topic's retention, then reset the group's offsets"
             ) from error
         except KafkaError as error:
-            raise RetryLaterError(f"poll: {error}") from error
+            raise _failure("poll", error) from error
         return [
             Record(
                 r.topic, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp
@@ -150,7 +163,7 @@ class KafkaSource:
             try:
                 offset = self._consumer.committed(partition, timeout_ms=10_000)
             except KafkaError as error:
-                raise RetryLaterError(f"rewind: {error}") from error
+                raise _failure("rewind", error) from error
             if offset is None:
                 self._consumer.seek_to_beginning(partition)
             else:
@@ -176,7 +189,7 @@ class KafkaSource:
         except _REFUSALS as error:
             raise CommitRefusedError(str(error)) from error
         except KafkaError as error:
-            raise RetryLaterError(f"commit: {error}") from error
+            raise _failure("commit", error) from error
 
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
@@ -200,7 +213,7 @@ class KafkaSink:
             ]
             self._producer.flush(self._timeout + 5)
         except KafkaError as error:
-            raise RetryLaterError(f"send: {error}") from error
+            raise _failure("send", error) from error
         for future in futures:  # flush returns normally after failed sends
             if not future.succeeded():
                 raise RetryLaterError(f"delivery: {future.exception or 'not acknowledged'}")
@@ -209,3 +222,9 @@ class KafkaSink:
     def close(self) -> None:
         """Let go of the connections; everything was flushed by `publish`."""
         self._producer.close(timeout=5)
+
+
+def _failure(step: str, error: KafkaError) -> FatalError | RetryLaterError:
+    """Return what an error of the client means: no retry mends a setting or a missing right."""
+    kind = FatalError if isinstance(error, _PERMANENT) else RetryLaterError
+    return kind(f"{step}: {error}")

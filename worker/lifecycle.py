@@ -64,7 +64,8 @@ class _Slot:
     pause: float = SHORTEST_PAUSE
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command)
+        # In a session of its own: a Ctrl-C at the terminal is the supervisor's to pass on.
+        self.process = subprocess.Popen(self.command, start_new_session=True)
         self.started = time.monotonic()
 
     def ended(self) -> int | None:

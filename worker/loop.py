@@ -25,7 +25,7 @@ from worker.rejects import RejectLimit
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
 
-LONGEST_PAUSE = 10.0  # seconds between two attempts
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between two attempts
 Answer = Prediction | RecordRejectedError
 
 log = structlog.get_logger("worker")
@@ -46,11 +46,14 @@ class Loop:
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop; what fails for a while is tried again, from the commit on."""
+        pause = SHORTEST_PAUSE
         while not stop.is_set():
             try:
                 self.step()
+                pause = SHORTEST_PAUSE
             except RetryLaterError as error:
-                self._start_over(error, stop)
+                self._start_over(error, stop, pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     def step(self) -> None:
         """Answer one batch of posts and commit it."""
@@ -114,14 +117,13 @@ class Loop:
             return dead_letter_output(self.settings.dead_letters, record, outcome)
         return suggestion_output(self.settings.output_topic, record, outcome)
 
-    def _start_over(self, error: RetryLaterError, stop: threading.Event) -> None:
+    def _start_over(self, error: RetryLaterError, stop: threading.Event, pause: float) -> None:
         """Go back to the commit once the services answer; alive, but not ready, until then."""
         metric = self.metrics.refused_commits
         metric = metric if isinstance(error, CommitRefusedError) else self.metrics.retries
         metric.inc()
         log.warning("batch_to_be_read_again", reason=str(error))
         self.rejects.forget()
-        pause = 0.1
         while not stop.wait(pause):
             self.health.beat()
             try:
@@ -146,7 +148,8 @@ class Loop:
             else:
                 metrics.rejected.labels(output.rejected).inc()
         for record in records:
-            metrics.latency_seconds.observe(now - record.timestamp / 1_000)
+            if record.timestamp > 0:  # -1 where the producer gave none
+                metrics.latency_seconds.observe(now - record.timestamp / 1_000)
 
     def _note_lag(self) -> None:
         """Alive, since the loop moved; ready once it has partitions of a broker it reached."""

@@ -10,9 +10,10 @@ from worker.errors import RecordRejectedError
 
 SCORE_DECIMALS = 4
 MAX_ID_BYTES = 1_024  # the id is key, header and body of the answer
+TRACE_HEADERS = ("traceparent", "tracestate")  # W3C Trace Context
 MAX_TRACE_BYTES = 512
 MAX_DEAD_LETTER_BYTES = 950_000  # below a topic's usual limit of 1 MiB, with room for headers
-Header = tuple[str, bytes]
+Header = tuple[str, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,14 @@ def decode_suggestion(value: bytes) -> Suggestion:
 
 def suggestion_output(topic: str, record: Record, answer: Suggestion) -> Output:
     """Return an answer as a CloudEvent in binary mode, keyed by the post's id."""
-    headers = [
+    headers: list[Header] = [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_type", b"tagstream.suggestion.v1"),
         ("ce_source", f"/topics/{record.topic}".encode()),
         ("ce_id", record.coordinates.encode()),
         ("ce_subject", answer.id.encode()),
-        *(header for header in record.headers if _is_trace(header)),
+        *{header[0]: header for header in record.headers if _is_trace(header)}.values(),
     ]
     return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers)
 
@@ -129,7 +130,7 @@ def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -
 
     One too large for the topic goes with a null value; its size and SHA-256 stand for it.
     """
-    reasons = [
+    reasons: list[Header] = [
         ("__connect.errors.topic", record.topic.encode()),
         ("__connect.errors.partition", str(record.partition).encode()),
         ("__connect.errors.offset", str(record.offset).encode()),
@@ -137,7 +138,9 @@ def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -
         ("__connect.errors.exception.message", error.detail.encode("utf-8", "replace")),
     ]
     value = record.value or b""
-    kept = len(record.key or b"") + sum(len(name) + len(data) for name, data in record.headers)
+    kept = len(record.key or b"") + sum(
+        len(name) + len(data or b"") for name, data in record.headers
+    )
     if kept + len(value) <= MAX_DEAD_LETTER_BYTES:
         return Output(topic, record.key, record.value, [*record.headers, *reasons], error.reason)
     reasons += [
@@ -151,4 +154,4 @@ def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -
 
 def _is_trace(header: Header) -> bool:
     name, value = header
-    return name in {"traceparent", "tracestate"} and len(value) <= MAX_TRACE_BYTES
+    return name in TRACE_HEADERS and value is not None and len(value) <= MAX_TRACE_BYTES

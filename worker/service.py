@@ -1,17 +1,17 @@
 """One worker, from its settings to its exit code."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import redis
 import structlog
-from kafka.errors import KafkaError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.cache import Cache, NoCache, RedisCache
-from worker.errors import StartupFailedError, UnreachableError
+from worker.errors import StartupFailedError
 from worker.kafka import KafkaSink, KafkaSource, consumer, producer
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
@@ -20,7 +20,7 @@ from worker.predictor import Predictor
 from worker.rejects import RejectLimit
 from worker.settings import Settings
 from worker.telemetry import Health, HealthServer, Metrics
-from worker.topics import connect, ensure_topics, place_new_group
+from worker.topics import broker, ensure_topics, place_new_group
 
 NO_CACHE = "none"
 log = structlog.get_logger("worker")
@@ -29,14 +29,16 @@ log = structlog.get_logger("worker")
 def redis_client(settings: Settings) -> redis.Redis:
     """Return a client that gives up within the cache's timeout; connects on first use."""
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             settings.cache,
             socket_timeout=settings.cache_timeout,
             socket_connect_timeout=settings.cache_timeout,
             retry=Retry(NoBackoff(), 0),
         )
-    except ValueError as error:
+        client.connection_pool.make_connection()  # not opened: it finds options that are none
+    except (ValueError, TypeError) as error:
         raise StartupFailedError(f"--cache is no Redis URL: {error}") from error
+    return client
 
 
 def reject_limit(settings: Settings) -> RejectLimit:
@@ -63,7 +65,7 @@ def serve(settings: Settings, slot: int | None) -> None:
         predictor = answerer.predictor
         metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
         cache = stack.enter_context(_cache(settings, predictor, metrics))
-        source, sink = stack.enter_context(_member(settings, slot or 0))
+        source, sink = stack.enter_context(_member(settings, slot or 0, stop))
         loop = Loop(
             source, sink, cache, answerer, reject_limit(settings), settings, metrics, health
         )
@@ -75,17 +77,14 @@ def serve(settings: Settings, slot: int | None) -> None:
 
 
 @contextmanager
-def _member(settings: Settings, slot: int) -> Iterator[tuple[KafkaSource, KafkaSink]]:
+def _member(
+    settings: Settings, slot: int, stop: threading.Event
+) -> Iterator[tuple[KafkaSource, KafkaSink]]:
     """Join the consumer group, once its topics are there."""
-    try:
-        with closing(connect(settings)) as admin:
-            ensure_topics(admin, settings)
-            place_new_group(admin, settings)
+    with broker(settings, stop) as admin:
+        ensure_topics(admin, settings)
+        place_new_group(admin, settings)
         sender, member = producer(settings), consumer(settings, slot)
-    except KafkaError as error:
-        raise UnreachableError(
-            f"the broker at {settings.bootstrap_servers} answered, then failed: {error}"
-        ) from error
     with (
         closing(KafkaSource(member)) as source,
         closing(KafkaSink(sender, source, settings.delivery_timeout)) as sink,

@@ -1,21 +1,40 @@
 """The topics a worker needs: are they there, and how are they made?"""
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownMemberIdError
 
 from worker.errors import StartupFailedError, UnreachableError
 from worker.settings import Settings
 
 
-def connect(settings: Settings) -> KafkaAdminClient:
-    """Return an admin client once the broker answers.
+@contextmanager
+def broker(settings: Settings, stop: threading.Event | None = None) -> Iterator[KafkaAdminClient]:
+    """Give an admin client once the broker answers, or once `stop` is set.
 
-    Raises `UnreachableError` after the start-up timeout.
+    Raises `UnreachableError` after the start-up timeout and for what fails inside the block,
+    `StartupFailedError` where the addresses are none.
     """
+    try:
+        with closing(_connect(settings, stop or threading.Event())) as admin:
+            yield admin
+    except KafkaError as error:
+        raise UnreachableError(
+            f"no broker at {settings.bootstrap_servers} ({error}); "
+            "check --bootstrap-servers and that the broker runs"
+        ) from error
+    except ValueError as error:
+        raise StartupFailedError(
+            f"--bootstrap-servers {settings.bootstrap_servers}: {error}; give host:port, by commas"
+        ) from error
+
+
+def _connect(settings: Settings, stop: threading.Event) -> KafkaAdminClient:
     deadline = time.monotonic() + settings.startup_timeout
     while True:
         try:
@@ -25,13 +44,9 @@ def connect(settings: Settings) -> KafkaAdminClient:
                 bootstrap_timeout_ms=5_000,
                 reconnect_backoff_max_ms=1_000,
             )
-        except KafkaError as error:
-            if time.monotonic() >= deadline:
-                raise UnreachableError(
-                    f"no broker at {settings.bootstrap_servers} ({error}); "
-                    "check --bootstrap-servers and that the broker runs"
-                ) from error
-            time.sleep(0.5)
+        except KafkaError:
+            if time.monotonic() >= deadline or stop.wait(0.5):
+                raise
 
 
 def needed(settings: Settings) -> tuple[str, str, str]:
@@ -53,7 +68,7 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:
         return
     if not settings.create_topics:
         raise StartupFailedError(
-            f"no topic {', '.join(missing)} at {settings.bootstrap_servers}; create it with "
+            f"no topic {', '.join(missing)} at {settings.bootstrap_servers}; create each with "
             f"`kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --create "
             f"--topic {missing[0]} --partitions {settings.partitions}`, or start with "
             "--create-topics"
@@ -80,4 +95,9 @@ def place_new_group(admin: KafkaAdminClient, settings: Settings) -> None:
         return
     count = partitions(admin, (settings.input_topic,))[settings.input_topic]
     ends = {TopicPartition(settings.input_topic, n): OffsetSpec.LATEST for n in range(count)}
-    admin.reset_group_offsets(settings.group, ends)
+    results = admin.reset_group_offsets(settings.group, ends)
+    refused = {error for result in results.values() if (error := result["error"]) is not NoError}
+    # Members have begun already where another worker was faster.
+    if refused - {UnknownMemberIdError}:
+        names = ", ".join(sorted(error.__name__ for error in refused))
+        raise UnreachableError(f"--start latest could not be written for {settings.group}: {names}")

@@ -14,6 +14,7 @@ import click
 
 from deploy.demo.stream import Topics, receive, send
 from deploy.demo.summary import show, summarise
+from deploy.local.process import wait_until
 from deploy.local.services import ServiceError, Services
 from deploy.local.worker import WorkerProcess
 from export.registry import CHAMPION, Registry
@@ -64,7 +65,9 @@ def demo(tweets: Path | None) -> dict[str, Any]:
         started = time.monotonic()
         topics = Topics()
         send(services.broker.address, topics, posts)
-        received = receive(services.broker.address, topics, len(posts), started)
+        received = receive(services.broker.address, topics, {p.id for p in posts}, started)
+        # A batch is counted once it is committed, a moment after its answers can be read.
+        wait_until(lambda: sum(w.answered for w in workers) >= received.messages, 10)
         answered = [worker.answered for worker in workers]
         hits = sum(int(worker.metric("tagstream_cache_hits_total")) for worker in workers)
         codes = [worker.stop() for worker in workers]

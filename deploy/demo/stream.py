@@ -54,8 +54,11 @@ def send(brokers: str, topics: Topics, posts: Sequence[LabelledPost]) -> None:
     producer.close()
 
 
-def receive(brokers: str, topics: Topics, expected: int, started: float) -> Received:
-    """Read both output topics from their beginning until every post is accounted for."""
+def receive(brokers: str, topics: Topics, expected: set[str], started: float) -> Received:
+    """Read both output topics from their beginning until every post is accounted for.
+
+    It then listens a moment longer, so that an answer that comes twice is counted.
+    """
     consumer = KafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
     partitions = [
         TopicPartition(topic, number)
@@ -65,9 +68,9 @@ def receive(brokers: str, topics: Topics, expected: int, started: float) -> Rece
     consumer.assign(partitions)
     consumer.seek_to_beginning()
     received, heard = Received(), time.monotonic()
-    with progress("suggestions received", expected) as advance:
+    with progress("suggestions received", len(expected)) as advance:
         while (
-            len(received.answers) + len(received.dead) < expected
+            expected - received.answers.keys() - received.dead
             and time.monotonic() - heard < GIVE_UP_AFTER
         ):
             before = len(received.answers) + len(received.dead)
@@ -77,6 +80,10 @@ def receive(brokers: str, topics: Topics, expected: int, started: float) -> Rece
                     _note(received, record, dead=partition.topic == topics.dead_letters)
             advance(len(received.answers) + len(received.dead) - before)
     received.seconds = time.monotonic() - started
+    while polled := consumer.poll(2_000):
+        for partition, records in polled.items():
+            for record in records:
+                _note(received, record, dead=partition.topic == topics.dead_letters)
     consumer.close()
     return received
 

@@ -74,8 +74,8 @@ def post(identity: str, text: str) -> bytes:
 
 def coordinates(output: Output) -> str:
     """Return the name of the record that an output answers."""
-    headers = dict(output.headers)
+    headers = {name: (value or b"").decode() for name, value in output.headers}
     if output.rejected is None:
-        return headers["ce_id"].decode()
+        return headers["ce_id"]
     names = ("topic", "partition", "offset")
-    return "-".join(headers[f"__connect.errors.{name}"].decode() for name in names)
+    return "-".join(headers[f"__connect.errors.{name}"] for name in names)

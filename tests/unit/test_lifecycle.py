@@ -107,12 +107,12 @@ class TestSupervisor:
             "import os, pathlib, sys\n"
             "path = pathlib.Path(sys.argv[1]); count = path.exists() and len(path.read_text())\n"
             "path.open('a').write('x')\n"
-            "codes = [6, 5, 7, -9, 3]\n"
+            "codes = [6, 7, 6, -9, 3]\n"
             "os.kill(os.getpid(), 9) if codes[count] < 0 else sys.exit(codes[count])\n"
         )
         assert Supervisor([python(code, starts)]).run(threading.Event()) == ExitCode.START_FAILED
         assert starts.read_text() == "xxxxx"
-        assert [line["exit_code"] for line in logs] == [6, 5, 7, -9]
+        assert [line["exit_code"] for line in logs] == [6, 7, 6, -9]
 
     @pytest.mark.parametrize("code", [ExitCode.START_FAILED, ExitCode.TOO_MANY_REJECTS])
     def test_one_that_cannot_be_helped_stops_the_others(self, tmp_path: Path, code: int) -> None:
@@ -170,7 +170,7 @@ class TestPauses:
     def _clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(subprocess, "Popen", lambda _: Ended(6))
+        monkeypatch.setattr(subprocess, "Popen", lambda _, **__: Ended(6))
 
     def _end(self, slot: _Slot, after: float) -> float:
         """Let a process run so long, and return the pause that follows."""

@@ -175,3 +175,17 @@ class TestDeadLetters:
         assert (letter.key, letter.value) == (None, None)
         assert "cookie" not in dict(letter.headers)
         assert dict(letter.headers)["tagstream-value-bytes"] == b"1"
+
+
+def test_a_header_without_a_value_is_passed_on() -> None:
+    record = Record("tweets", 0, 0, b"key", b"value", (("kept", None), ("traceparent", None)))
+    letter = dead_letter_output("dead", record, RecordRejectedError("not_json", "why"))
+    assert ("kept", None) in letter.headers
+    answer = suggestion_output("out", record, Suggestion("1", [], "model", "cpu-fp32"))
+    assert "traceparent" not in dict(answer.headers)
+
+
+def test_of_several_trace_headers_one_is_passed_on() -> None:
+    record = Record("tweets", 0, 0, b"key", b"value", (("traceparent", b"00"),) * 3_000)
+    answer = suggestion_output("out", record, Suggestion("1", [], "model", "cpu-fp32"))
+    assert [name for name, _ in answer.headers].count("traceparent") == 1

@@ -119,10 +119,10 @@ class TestDoctor:
 
     @pytest.fixture
     def _no_broker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def connect(settings: Settings) -> NoReturn:
+        def broker(settings: Settings) -> NoReturn:
             raise UnreachableError(f"no broker at {settings.bootstrap_servers}")
 
-        monkeypatch.setattr(topics, "connect", connect)
+        monkeypatch.setattr(topics, "broker", broker)
 
     @pytest.mark.usefixtures("_no_broker")
     def test_fails_on_the_first_thing_that_a_worker_would(self, tmp_path: Path) -> None:
