@@ -1,25 +1,21 @@
-"""The demo's summary as a result: `python -m benchmarks.demo [--tweets DIR]`."""
+"""Keeps the summary that `make demo` left as a result: `python -m benchmarks.demo synthetic`."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 
 from benchmarks.record import record
 
+SUMMARY = Path(".demo/summary.json")
+
 
 @click.command()
-@click.option("--tweets", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(tweets: Path | None) -> None:
-    """Run the demo and keep its summary."""
-    chosen = ["--tweets", str(tweets)] if tweets else []
-    subprocess.run([sys.executable, "-m", "deploy.demo", *chosen], check=True)
-    figures = json.loads(Path(".demo/summary.json").read_text())
-    corpus = tweets.name if tweets else "synthetic"
-    command = "python -m benchmarks.demo" + (f" --tweets {tweets.name}" if tweets else "")
-    click.echo(record(f"demo-{corpus}", command, figures))
+@click.argument("corpus")
+def main(corpus: str) -> None:
+    """Keep the summary of the last demo, which ran on CORPUS: synthetic, or a folder's name."""
+    command = "make demo" if corpus == "synthetic" else f"make demo TWEETS={corpus}"
+    click.echo(record(f"demo-{corpus}", command, json.loads(SUMMARY.read_text())))
 
 
 if __name__ == "__main__":
