@@ -21,7 +21,16 @@ def record(name: str, command: str, figures: Mapping[str, Any]) -> Path:
 
 
 def _commit() -> str:
-    git = ["git", "-C", str(RESULTS.parent), "rev-parse", "HEAD"]
+    git = [
+        "git",
+        "-C",
+        str(RESULTS.parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     return subprocess.run(git, capture_output=True, check=True, text=True).stdout.strip()
 
 

@@ -4,9 +4,12 @@ A corpus is a folder with `train`, `dev` and `test` as `.jsonl`, `.jsonl.gz` or 
 """
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
@@ -95,6 +98,26 @@ def split(corpus: Path, name: str) -> CorpusReader:
         if (path := corpus / f"{name}{suffix}").is_file():
             return CorpusReader(path)
     raise CorpusError(f"{corpus} has no {name} with one of {', '.join(SUFFIXES)}")
+
+
+def digests(corpus: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of the file of each split."""
+    found = {}
+    for name in names:
+        with split(corpus, name).path.open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def event_time(created_at: str | None) -> datetime | None:
+    """Return when a post was written, in UTC: ISO 8601, or as X's API v1.1 writes it."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            time = parse(created_at or "")
+        except ValueError:
+            continue
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    return None
 
 
 def _lines(path: Path) -> Iterator[bytes]:

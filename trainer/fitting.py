@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from trainer.errors import DivergedError
+from trainer.errors import DivergedError, TrainerError
 from trainer.metrics import KS, Quality, measure
 from trainer.networks import HashtagNetwork
 from trainer.ragged import Ragged
@@ -76,6 +76,15 @@ class Training:
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
         self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
         self.epoch = int(state["epoch"])  # type: ignore[call-overload]
+
+
+def check_device(device: str) -> None:
+    """Raise `TrainerError` where the network could not be trained there: better now than later."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainerError(f"--device {device} cannot be used: {reason}") from error
 
 
 def start(network: HashtagNetwork, settings: FitSettings) -> Training:

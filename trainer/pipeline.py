@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,10 @@ from tokenizers.trainers import WordLevelTrainer
 
 from export.manifest import DataCard
 from export.text import new_tokenizer
-from trainer.corpus import LabelledPost, split
+from trainer.corpus import LabelledPost, digests, event_time, split
 from trainer.encoding import EncodedPosts, encode_posts, infer_topics
 from trainer.errors import CorpusError
-from trainer.fitting import Examples, start, train
+from trainer.fitting import Examples, check_device, start, train
 from trainer.labels import HashtagCounter, Labels
 from trainer.progress import console, progress
 from trainer.ragged import Ragged
@@ -30,7 +31,8 @@ def fit(corpus: Path, path: Path, settings: FitSettings, *, resume: bool = False
     Every step is kept when it is done, so an interrupted run goes on from there.
     """
     run = Run(path)
-    run.begin(settings, resume=resume)
+    check_device(settings.device)
+    run.begin(settings, digests(corpus, ("train", "dev")), resume=resume)
     if run.finished:
         return run
     learn_text(corpus, run, settings)
@@ -72,8 +74,8 @@ class _Reading:
     advance: Callable[[int], None]
     hashtags: HashtagCounter = field(default_factory=HashtagCounter)
     posts: int = 0
-    first: str | None = None
-    last: str | None = None
+    first: datetime | None = None
+    last: datetime | None = None
     fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def texts(self, posts: Iterable[LabelledPost]) -> Iterator[str]:
@@ -83,10 +85,14 @@ class _Reading:
             self.posts += 1
             self.hashtags.add(post)
             self.fingerprint.update(f"{post.id}\0{post.text}\0{post.hashtags}\n".encode())
-            if post.created_at is not None:
-                self.first = min(self.first or post.created_at, post.created_at)
-                self.last = max(self.last or post.created_at, post.created_at)
+            if (time := event_time(post.created_at)) is not None:
+                self.first = min(self.first or time, time)
+                self.last = max(self.last or time, time)
             yield post.text
+
+
+def _written(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")
 
 
 def learn_text(corpus: Path, run: Run, settings: FitSettings) -> None:
@@ -112,8 +118,8 @@ def learn_text(corpus: Path, run: Run, settings: FitSettings) -> None:
         DataCard(
             reading.posts,
             sum(1 for _ in split(corpus, "dev")),
-            reading.first,
-            reading.last,
+            _written(reading.first),
+            _written(reading.last),
             reading.fingerprint.hexdigest(),
         ),
     )

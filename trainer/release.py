@@ -162,12 +162,12 @@ def _manifest(run: Run, reference: Reference, tolerance: Tolerance) -> Manifest:
 
 
 def _revision() -> str:
-    """Return the commit this code is at, or its version where git does not know this file."""
+    """Return the commit this code is at, and whether it was changed; its version without git."""
     file = Path(__file__)
     git = ["git", "-C", str(file.parent)]
     try:
         _output(*git, "ls-files", "--error-unmatch", file.name)
-        return _output(*git, "rev-parse", "HEAD")
+        return _output(*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return f"tagstream {metadata.version('tagstream')}"
 

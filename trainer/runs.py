@@ -1,7 +1,7 @@
 """A run directory: what `trainer fit` leaves behind, each file whole or not at all."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,19 +52,24 @@ class Run:
             raise RunError(f"{path} is no finished run; `trainer fit CORPUS {path}` makes one")
         return run
 
-    def begin(self, settings: FitSettings, *, resume: bool) -> None:
+    def begin(self, settings: FitSettings, sources: Mapping[str, str], *, resume: bool) -> None:
         """Claim the directory; raises `RunError` where it holds another run.
 
-        With `resume`, steps that finished are not done again.
+        With `resume`, steps that finished are not done again; `sources`, the SHA-256 of each file
+        of posts, tells whether they were done on the same posts.
         """
-        file = self.path / "settings.json"
+        file, origin = self.path / "settings.json", self.path / "sources.json"
         if file.exists():
             if not resume:
                 raise RunError(f"{self.path} holds a run; give --resume, or another directory")
             if msgspec.json.decode(file.read_bytes(), type=FitSettings) != settings:
                 raise RunError(f"{self.path} was begun with other settings: see {file}")
+            if msgspec.json.decode(origin.read_bytes()) != sources:
+                raise RunError(f"{self.path} was begun on other posts; take another directory")
+            return
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write("settings.json", msgspec.json.format(msgspec.json.encode(settings)))
+        self._write(origin.name, msgspec.json.encode(sources))
+        self._write(file.name, msgspec.json.format(msgspec.json.encode(settings)))
 
     @property
     def finished(self) -> bool:

@@ -39,7 +39,7 @@ def others(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def learned_text(corpus: Path, path: Path, protocol: Protocol) -> Run:
     run, settings = Run(path), changed(protocol=protocol, min_word_count=2)
-    run.begin(settings, resume=False)
+    run.begin(settings, {}, resume=False)
     learn_text(corpus, run, settings)
     return run
 

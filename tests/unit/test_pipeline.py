@@ -1,5 +1,6 @@
 """`trainer fit` learns, goes on where it was stopped, and gives equal models for equal seeds."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support.learning import TINY, changed, lines, planted_corpus, write_file, write_splits
 from trainer import pipeline
-from trainer.errors import CorpusError, RunError
+from trainer.errors import CorpusError, RunError, TrainerError
 from trainer.evaluate import POPULARITY, evaluate
 from trainer.fitting import Epoch
 from trainer.metrics import Quality
@@ -269,3 +270,22 @@ def test_it_beats_popularity_by_far(predictor: Predictor, corpus: Path) -> None:
     found = evaluate(predictor, corpus, "test", ("stripped",))
     assert set(found) == {("tab-lstm", "stripped"), (POPULARITY, "-")}
     assert found["tab-lstm", "stripped"].f1[0] > found[POPULARITY, "-"].f1[0] + 0.3
+
+
+def test_other_posts_are_not_resumed_on(small: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    shutil.copytree(small, corpus)
+    fit(corpus, tmp_path / "run", TINY)
+    (train,) = corpus.glob("train.*")
+    (dev,) = corpus.glob("dev.*")
+    shutil.copy(dev, train)
+    with pytest.raises(RunError, match="other posts"):
+        fit(corpus, tmp_path / "run", TINY, resume=True)
+
+
+def test_a_device_that_is_not_there_is_told_before_anything_is_learned(
+    small: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainerError, match="--device nowhere cannot be used"):
+        fit(small, tmp_path / "run", changed(device="nowhere"))
+    assert not (tmp_path / "run").exists()
