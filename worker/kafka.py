@@ -171,12 +171,15 @@ class KafkaSource:
 
     def lag(self) -> dict[int, int]:
         """Return the records not yet read, by assigned partition; 0 until a fetch told."""
-        lags = {}
-        for partition in self._consumer.assignment():
-            end = self._consumer.highwater(partition)
-            read = self._consumer.position(partition, timeout_ms=0) if end is not None else None
-            lags[partition.partition] = end - read if end is not None and read is not None else 0
-        return lags
+        try:
+            return {p.partition: self._unread(p) for p in self._consumer.assignment()}
+        except KafkaError as error:
+            raise _failure("position", error) from error
+
+    def _unread(self, partition: TopicPartition) -> int:
+        end = self._consumer.highwater(partition)
+        read = None if end is None else self._consumer.position(partition, timeout_ms=0)
+        return 0 if end is None or read is None else int(end - read)
 
     def commit(self, offsets: Offsets) -> None:
         """Commit; raises `CommitRefusedError` where the partitions are another member's now."""
