@@ -17,6 +17,8 @@ from kafka.errors import (
     InvalidGroupIdError,
     InvalidSessionTimeoutError,
     KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
@@ -44,6 +46,7 @@ _PERMANENT = (
     FencedInstanceIdError,
     InvalidGroupIdError,
     InvalidSessionTimeoutError,
+    MessageSizeTooLargeError,  # an output of ours is below the usual limit: raise the topic's
     SaslAuthenticationFailedError,
 )
 
@@ -219,7 +222,7 @@ class KafkaSink:
             raise _failure("send", error) from error
         for future in futures:  # flush returns normally after failed sends
             if not future.succeeded():
-                raise RetryLaterError(f"delivery: {future.exception or 'not acknowledged'}")
+                raise _failure("delivery", future.exception or KafkaTimeoutError("in flight"))
         self._source.commit(offsets)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from kafka.admin import MemberToRemove
 from deploy.local.process import wait_until
 from tests.conftest import Addresses
 from tests.support.streams import Stream
-from worker.errors import FatalError, RetryLaterError
+from worker.errors import FatalError
 from worker.kafka import (
     CommitRefusedError,
     KafkaSink,
@@ -93,7 +93,7 @@ def test_an_output_that_the_broker_refuses_commits_nothing(stream: Stream) -> No
     with member(stream, delivery_timeout=2) as (source, sink):
         records = read(source, 1)
         too_large = Output(stream.suggestions, b"key", b"x" * 1_048_600)
-        with pytest.raises(RetryLaterError):
+        with pytest.raises(FatalError, match="MessageSizeTooLarge"):
             sink.publish([too_large], next_offsets(records))
         assert stream.committed() == {}
         # One refused record does not poison those after it.
