@@ -107,7 +107,7 @@ def consumer(settings: Settings, slot: int = 0) -> KafkaConsumer:
         heartbeat_interval_ms=int(settings.session_timeout * 1_000 / 5),
         max_poll_records=settings.max_batch_size,
         reconnect_backoff_max_ms=1_000,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=10_000,  # how long a new partition may go unseen
     )
     member.subscribe([settings.input_topic])
     return member

@@ -22,6 +22,7 @@ from worker.kafka import (
 )
 from worker.messages import Output, Record
 from worker.settings import Settings
+from worker.topics import partitions
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def read(source: KafkaSource, count: int) -> list[Record]:
         records.extend(source.poll(500, 0.2))
         return len(records) >= count
 
-    assert wait_until(enough, 30)
+    assert wait_until(enough, 90)
     return records
 
 
@@ -110,6 +111,6 @@ def test_partitions_added_later_are_read_from_their_beginning(stream: Stream) ->
         sink.publish([], next_offsets(read(source, 1)))
         with closing(KafkaAdminClient(bootstrap_servers=stream.addresses.kafka)) as admin:
             admin.create_partitions({stream.posts: 6})
+            assert wait_until(lambda: partitions(admin, (stream.posts,))[stream.posts] == 6, 30)
         stream.produce([(str(n).encode(), b"more") for n in range(60)])
-        partitions = {record.partition for record in read(source, 60)}
-        assert partitions == set(range(6))
+        assert {record.partition for record in read(source, 60)} == set(range(6))
