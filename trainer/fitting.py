@@ -174,31 +174,33 @@ def batches(lengths: Rows, size: int, random: np.random.Generator) -> Iterator[R
 def evaluate(network: HashtagNetwork, examples: Examples, settings: FitSettings) -> Quality:
     """Return the quality on posts that the network was not trained on."""
     hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
-    order = np.argsort(examples.ids.lengths, kind="stable")
-    network.eval()
-    with torch.inference_mode():
-        for i in range(0, len(order), 4 * settings.batch):
-            rows = order[i : i + 4 * settings.batch]
-            ids, theta = _tensors(examples, rows, settings.device)
-            logits, _ = network(ids, theta)
-            best = torch.topk(logits, min(KS[-1], logits.shape[1]), dim=1).indices.cpu().numpy()
-            for row, ranked in zip(rows.tolist(), best, strict=True):
-                hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
+    for rows, logits in _scored(network, examples, settings):
+        best = torch.topk(logits, min(KS[-1], logits.shape[1]), dim=1).indices.cpu().numpy()
+        for row, ranked in zip(rows.tolist(), best, strict=True):
+            hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
     return measure(hits, examples.gold)
 
 
 def mean_loss(network: HashtagNetwork, examples: Examples, settings: FitSettings) -> float:
     """Return equation 5 a post, on posts that the network was not trained on."""
     total = 0.0
+    for rows, logits in _scored(network, examples, settings):
+        loss = negative_log_likelihood(logits, examples.labels.take(rows))
+        total += loss.item() * len(rows)
+    return total / len(examples)
+
+
+@torch.inference_mode()
+def _scored(
+    network: HashtagNetwork, examples: Examples, settings: FitSettings
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Yield the rows of each batch, posts of like length together, with their logits."""
     order = np.argsort(examples.ids.lengths, kind="stable")
     network.eval()
-    with torch.inference_mode():
-        for i in range(0, len(order), 4 * settings.batch):
-            rows = order[i : i + 4 * settings.batch]
-            logits, _ = network(*_tensors(examples, rows, settings.device))
-            loss = negative_log_likelihood(logits, examples.labels.take(rows))
-            total += loss.item() * len(rows)
-    return total / len(examples)
+    for i in range(0, len(order), 4 * settings.batch):
+        rows = order[i : i + 4 * settings.batch]
+        logits, _ = network(*_tensors(examples, rows, settings.device))
+        yield rows, logits
 
 
 def _tensors(examples: Examples, rows: Rows, device: str) -> tuple[Tensor, Tensor]:

@@ -63,7 +63,8 @@ def partitions(admin: KafkaAdminClient, names: tuple[str, ...]) -> Mapping[str, 
 
 def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:
     """Create missing topics where asked to; raises `StartupFailedError` where not."""
-    missing = [name for name in needed(settings) if name not in partitions(admin, needed(settings))]
+    present = partitions(admin, needed(settings))
+    missing = [name for name in needed(settings) if name not in present]
     if not missing:
         return
     if not settings.create_topics:

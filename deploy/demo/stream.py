@@ -1,8 +1,9 @@
 """The demo's two ends of the stream: posts without their hashtags in, suggestions out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -74,24 +75,23 @@ def receive(brokers: str, topics: Topics, expected: set[str], started: float) ->
             and time.monotonic() - heard < GIVE_UP_AFTER
         ):
             before = len(received.answers) + len(received.dead)
-            for partition, records in consumer.poll(500, max_records=5_000).items():
+            if polled := consumer.poll(500, max_records=5_000):
                 heard = time.monotonic()
-                for record in records:
-                    _note(received, record, dead=partition.topic == topics.dead_letters)
+                _note(received, polled, topics)
             advance(len(received.answers) + len(received.dead) - before)
     received.seconds = time.monotonic() - started
     while polled := consumer.poll(2_000):
-        for partition, records in polled.items():
-            for record in records:
-                _note(received, record, dead=partition.topic == topics.dead_letters)
+        _note(received, polled, topics)
     consumer.close()
     return received
 
 
-def _note(received: Received, record, *, dead: bool) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    if dead:
-        received.dead.add(record.key.decode())
-        return
-    answer = decode_suggestion(record.value)
-    received.messages += 1
-    received.answers.setdefault(answer.id, answer)
+def _note(received: Received, polled: Mapping[TopicPartition, list[Any]], topics: Topics) -> None:
+    for partition, records in polled.items():
+        if partition.topic == topics.dead_letters:
+            received.dead |= {record.key.decode() for record in records}
+            continue
+        for record in records:
+            answer = decode_suggestion(record.value)
+            received.messages += 1
+            received.answers.setdefault(answer.id, answer)
