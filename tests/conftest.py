@@ -13,6 +13,7 @@ from deploy.local.install import install
 from deploy.local.services import Services
 from export.bundle import Bundle, read_bundle
 from export.registry import CHAMPION, Registry
+from tests.support.learning import POINTING, pointing_corpus
 from trainer.pipeline import fit
 from trainer.release import release
 from trainer.runs import Run
@@ -84,6 +85,29 @@ def bundle(bundle_path: Path) -> Bundle:
 @pytest.fixture(scope="session")
 def predictor(bundle: Bundle) -> Predictor:
     return Predictor(bundle)
+
+
+@pytest.fixture(scope="session")
+def pointing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of which words tell nothing, and mentions and links all."""
+    return pointing_corpus(tmp_path_factory.mktemp("pointing"))
+
+
+@pytest.fixture(scope="session")
+def plus_run(pointing: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of tab-lstm+ on that corpus; tests must not change it."""
+    return fit(pointing, tmp_path_factory.mktemp("plus") / "run", POINTING)
+
+
+@pytest.fixture(scope="session")
+def plus_bundle(plus_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Its bundle, which reads mentions and links."""
+    return read_bundle(release(plus_run, tmp_path_factory.mktemp("plus-bundles")).path)
+
+
+@pytest.fixture(scope="session")
+def plus_predictor(plus_bundle: Bundle) -> Predictor:
+    return Predictor(plus_bundle)
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,22 @@ def learn_topics(
 
     Words in more than `settings.max_post_share` of the posts are left out: they fill every topic.
     """
-    ignored = _uninformative(posts, words, settings.max_post_share)
-    model = LdaModel(
+    ignored = uninformative(posts, words, settings.max_post_share)
+    model = online_lda(posts, words, ignored, settings, advance)
+    return topic_model(model, words, ignored)
+
+
+def online_lda(
+    posts: Ragged,
+    terms: int,
+    ignored: frozenset[int],
+    settings: FitSettings,
+    advance: Callable[[int], None] = lambda _: None,
+) -> LdaModel:
+    """Return gensim's model over `terms` ids, the ignored ones left out."""
+    return LdaModel(
         corpus=_Bags(posts, ignored, advance),
-        id2word={word: str(word) for word in range(words)},
+        id2word={term: str(term) for term in range(terms)},
         num_topics=settings.topics,
         passes=settings.topic_passes,
         chunksize=CHUNK,
@@ -79,12 +91,17 @@ def learn_topics(
         random_state=settings.seed,
         dtype=np.float32,
     )
-    beta = np.ascontiguousarray(model.expElogbeta.T, dtype=np.float32)
+
+
+def topic_model(model: LdaModel, words: int, ignored: frozenset[int]) -> TopicModel:
+    """Return what inference needs of the first `words` terms of a model."""
+    beta = np.ascontiguousarray(model.expElogbeta[:, :words].T, dtype=np.float32)
     beta[sorted(ignored)] = 0.0
     return TopicModel(beta, model.alpha.astype(np.float32))
 
 
-def _uninformative(posts: Ragged, words: int, max_post_share: float) -> frozenset[int]:
+def uninformative(posts: Ragged, words: int, max_post_share: float) -> frozenset[int]:
+    """Return the words of more than that share of the posts, padding and the unknown word."""
     frequencies = np.zeros(words, dtype=np.int64)
     for ids in posts:
         frequencies[np.unique(ids)] += 1

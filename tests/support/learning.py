@@ -28,6 +28,7 @@ TINY = FitSettings(
     rate=1e-2,
     precision="fp32",
 )
+POINTING = msgspec.structs.replace(TINY, method="tab-lstm+", epochs=12, patience=12, rate_left=0.1)
 SUBJECTS = {
     "sea": ["wave", "sand", "shell", "gull", "tide", "boat", "surf", "reef"],
     "city": ["tram", "street", "tower", "crowd", "neon", "taxi", "metro", "plaza"],
@@ -74,6 +75,29 @@ def planted_posts(count: int, seed: int) -> list[dict[str, Any]]:
         words.insert(int(random.integers(6)), f"#{subject}")
         posts.append({"id": f"{seed}-{number}", "text": " ".join(words)})
     return posts
+
+
+def pointing_posts(count: int, seed: int) -> list[dict[str, Any]]:
+    """Draw posts of any words, that mention someone or link to a place of one subject."""
+    random = np.random.default_rng(seed)
+    words = [word for some in SUBJECTS.values() for word in some]
+    posts = []
+    for number in range(count):
+        subject = str(random.choice(list(SUBJECTS)))
+        pointer = random.choice([f"@{subject}_club", f"https://www.{subject}.org/x"])
+        some = random.choice(words, size=int(random.integers(1, 5))).tolist()
+        posts.append({"id": f"{seed}-{number}", "text": " ".join([*some, pointer, f"#{subject}"])})
+    return posts
+
+
+def pointing_corpus(folder: Path) -> Path:
+    """Write a corpus of which words tell nothing, and mentions and links all."""
+    return write_splits(
+        folder,
+        train=pointing_posts(120, seed=1),
+        dev=pointing_posts(40, seed=2),
+        test=pointing_posts(40, seed=3),
+    )
 
 
 def planted_corpus(folder: Path) -> Path:

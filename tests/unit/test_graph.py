@@ -6,7 +6,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 import pytest
 import torch
-from scipy import special  # type: ignore[import-untyped]
+from scipy import special
 
 from export.bundle import Bundle
 from export.graph import OUTPUTS, ServingGraph, TopicInference, digamma, export_onnx
@@ -25,7 +25,7 @@ NEAR = Tolerance(theta=2e-6, scores=1e-6)
 
 @pytest.fixture(scope="module")
 def eager(run: Run) -> ServingGraph:
-    return Reference(run).graph()
+    return Reference.of(run).graph()
 
 
 @pytest.fixture(scope="module")

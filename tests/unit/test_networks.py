@@ -5,12 +5,12 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from tests.support.equations import hidden_states, parameters, softmax, weighted, weights_of
 from trainer.networks import HashtagNetwork
 from trainer.settings import Method
 
 WORDS, DIMENSIONS, HIDDEN, TOPICS, HASHTAGS = 20, 6, 5, 4, 9
-METHODS: list[Method] = ["tab-lstm", "lstm"]
-Floats = npt.NDArray[np.float64]
+METHODS: list[Method] = ["tab-lstm", "vab-lstm", "avg-lstm", "lstm"]
 
 
 def network(method: Method) -> HashtagNetwork:
@@ -32,37 +32,6 @@ def run(
     return logits.numpy(), attention.numpy()
 
 
-def parameters(net: HashtagNetwork) -> dict[str, Floats]:
-    return {name: value.double().numpy() for name, value in net.state_dict().items()}
-
-
-def sigmoid(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: Floats) -> Floats:
-    powers = np.exp(x - x.max())
-    return np.asarray(powers / powers.sum())
-
-
-def hidden_states(p: dict[str, Floats], ids: list[int]) -> Floats:
-    """Equation 1, gate by gate; torch stacks them as i, f, g, o and has two biases each."""
-    bias = p["lstm.bias_ih_l0"] + p["lstm.bias_hh_l0"]
-    w_i, w_f, w_c, w_o = np.split(p["lstm.weight_ih_l0"], 4)
-    u_i, u_f, u_c, u_o = np.split(p["lstm.weight_hh_l0"], 4)
-    b_i, b_f, b_c, b_o = np.split(bias, 4)
-    h, c, states = np.zeros(HIDDEN), np.zeros(HIDDEN), []
-    for word in ids:
-        x = p["embedding.weight"][word]
-        i = sigmoid(w_i @ x + u_i @ h + b_i)
-        f = sigmoid(w_f @ x + u_f @ h + b_f)
-        o = sigmoid(w_o @ x + u_o @ h + b_o)
-        c = f * c + i * np.tanh(w_c @ x + u_c @ h + b_c)
-        h = o * np.tanh(c)
-        states.append(h)
-    return np.array(states)
-
-
 def test_tab_lstm_is_equations_1_to_4() -> None:
     net, random = network("tab-lstm"), np.random.default_rng(1)
     p = parameters(net)
@@ -70,13 +39,11 @@ def test_tab_lstm_is_equations_1_to_4() -> None:
         ids = random.integers(1, WORDS, size=length).tolist()
         theta = random.dirichlet(np.ones(TOPICS))
         states = hidden_states(p, ids)
-        w_a, u_a, v_a = p["pool.w.weight"], p["pool.u.weight"], p["pool.v.weight"][0]
-        match = np.array([v_a @ np.tanh(w_a @ theta + u_a @ h) for h in states])  # equation 3
-        weights = softmax(match)
-        vec = sum(a * h for a, h in zip(weights, states, strict=True))  # equation 2
+        weights = weights_of(p, theta, states)  # equation 3
+        vec = weighted(weights, states)  # equation 2
         scores = softmax(p["output.weight"] @ vec + p["output.bias"])  # equation 4
-        logits, attention = run(net, [ids], [theta])
-        assert attention[0] == pytest.approx(weights, abs=1e-6)
+        logits, found = run(net, [ids], [theta])
+        assert found[0] == pytest.approx(weights, abs=1e-6)
         assert softmax(logits[0].astype(np.float64)) == pytest.approx(scores, abs=1e-6)
 
 
@@ -92,10 +59,38 @@ def test_lstm_reads_the_state_of_the_last_word() -> None:
         assert attention[row].tolist() == [float(at == length - 1) for at in range(5)]
 
 
-def test_lstm_ignores_the_topics_and_tab_lstm_does_not() -> None:
+def test_avg_lstm_is_the_mean_of_the_states_of_the_words() -> None:
+    net = network("avg-lstm")
+    p = parameters(net)
+    ids = [[3, 4, 5, 0, 0], [6, 7, 8, 9, 10], [11, 0, 0, 0, 0]]
+    logits, attention = run(net, ids, np.full((3, TOPICS), 1 / TOPICS))
+    for row, words in enumerate(ids):
+        length = np.count_nonzero(words)
+        mean = hidden_states(p, words[:length]).sum(axis=0) / length
+        assert logits[row] == pytest.approx(p["output.weight"] @ mean + p["output.bias"], abs=1e-6)
+        assert attention[row] == pytest.approx([1 / length] * length + [0] * (5 - length))
+
+
+def test_vab_lstm_is_equations_2_and_3_with_the_last_state_for_the_topics() -> None:
+    net = network("vab-lstm")
+    p = parameters(net)
+    assert p["pool.w.weight"].shape == (HIDDEN, HIDDEN)
+    ids = [[3, 4, 5, 0, 0, 0, 0], [6, 7, 8, 9, 10, 12, 13], [11, 0, 0, 0, 0, 0, 0]]
+    logits, found = run(net, ids, np.full((3, TOPICS), 1 / TOPICS))
+    for row, words in enumerate(ids):
+        length = np.count_nonzero(words)
+        states = hidden_states(p, words[:length])
+        weights = weights_of(p, states[-1], states)  # h_N of the words, not of padding
+        vec = weighted(weights, states)
+        assert found[row, :length] == pytest.approx(weights, abs=1e-6)
+        assert logits[row] == pytest.approx(p["output.weight"] @ vec + p["output.bias"], abs=1e-6)
+
+
+def test_only_tab_lstm_reads_the_topics() -> None:
     ids, thetas = [[3, 4, 5]] * 2, np.eye(TOPICS)[:2]
-    logits, _ = run(network("lstm"), ids, thetas)
-    assert logits[0] == pytest.approx(logits[1], abs=1e-6)
+    for method in METHODS[1:]:
+        logits, _ = run(network(method), ids, thetas)
+        assert logits[0] == pytest.approx(logits[1], abs=1e-6)
     _, attention = run(network("tab-lstm"), ids, thetas)
     assert np.abs(attention[0] - attention[1]).max() > 1e-3
 
@@ -143,7 +138,7 @@ def test_the_padding_vector_does_not_learn() -> None:
     net = network("tab-lstm").train()
     logits, _ = net(torch.tensor([[3, 0]]), torch.full((1, TOPICS), 1 / TOPICS))
     logits.sum().backward()
-    gradient = net.embedding.weight.grad
-    assert gradient is not None
+    assert net.embedding.weight.grad is not None
+    gradient = net.embedding.weight.grad.to_dense()
     assert gradient[3].abs().sum() > 0
     assert gradient[0].abs().sum() == 0

@@ -13,12 +13,19 @@ from export.bundle import Bundle, read_bundle
 from export.errors import ScoreParityError
 from export.manifest import MetricRow
 from export.registry import Registry
-from tests.support.learning import TINY, planted_corpus, write_splits
+from tests.support.learning import TINY, changed, planted_corpus, write_splits
+from trainer.catalogue import METHODS
+from trainer.checkpoints import Checkpoints
 from trainer.cli import main
+from trainer.errors import TrainerError
 from trainer.runs import Run
 from trainer.settings import FitSettings
 
-FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in msgspec.to_builtins(TINY).items()]
+GIVEN = {name: value for name, value in msgspec.to_builtins(TINY).items() if value is not None}
+OWN_FLAGS = [
+    f"--{name.replace('_', '-')}={value}" for name, value in GIVEN.items() if name != "method"
+]
+FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in GIVEN.items()]
 
 
 def trainer(*arguments: object, environment: dict[str, str] | None = None) -> Result:
@@ -71,7 +78,8 @@ def test_help_of_fit_explains_every_setting_with_its_default() -> None:
     for field in msgspec.structs.fields(FitSettings):
         assert f"--{field.name.replace('_', '-')} " in shown
         assert f"TAGSTREAM_{field.name.upper()}" in shown
-        assert f"default: {field.default}" in shown
+        if field.default not in (None, ""):
+            assert f"default: {field.default}" in shown
 
 
 @pytest.mark.parametrize(
@@ -104,9 +112,8 @@ def test_fit_learns_and_tells_how_well(small: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     run = Run.open(tmp_path / "run")
     assert run.settings == TINY
-    best = max(run.epochs(), key=lambda row: row.dev_f1_at_1)
-    told = f"run: best epoch {best.epoch}, dev F1@1 {best.dev_f1_at_1:.2f} %\n"
-    assert result.stdout.endswith(told)
+    best = max(row.dev_f1_at_1 for row in Checkpoints(run.path).epochs())
+    assert result.stdout.endswith(f"run: tab-lstm, dev F1@1 {best:.2f} %\n")
     assert "epoch 1: loss" in result.stderr
     assert_one_line(trainer("fit", small, tmp_path / "run", *FLAGS), "--resume")
     assert trainer("fit", small, tmp_path / "run", "--resume", *FLAGS).exit_code == 0
@@ -116,17 +123,17 @@ def test_fit_takes_its_settings_from_a_file_and_the_environment(
     small: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "settings.toml"
-    values = msgspec.to_builtins(msgspec.structs.replace(TINY, epochs=1))
+    values = {**GIVEN, "epochs": 1}
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
     result = trainer(
         "fit", small, tmp_path / "run", "--config", file, environment={"TAGSTREAM_HIDDEN": "9"}
     )
     assert result.exit_code == 0, result.output
     settings = Run.open(tmp_path / "run").settings
-    assert settings == msgspec.structs.replace(TINY, epochs=1, hidden=9)
+    assert settings == changed(epochs=1, hidden=9)
 
 
-@pytest.mark.parametrize("flag", ["--method=svm", "--epochs=0", "--rate=-1", "--precision=fp8"])
+@pytest.mark.parametrize("flag", ["--method=lstm+", "--epochs=0", "--rate=-1", "--precision=fp8"])
 def test_a_setting_out_of_bounds_is_a_usage_error(small: Path, tmp_path: Path, flag: str) -> None:
     result = trainer("fit", small, tmp_path / "run", flag)
     assert result.exit_code == 2
@@ -139,6 +146,84 @@ def test_fit_tells_what_is_wrong_with_a_corpus(tmp_path: Path) -> None:
     rare = write_splits(tmp_path / "rare", train=[{"text": "a word #once"}], dev=[])
     result = trainer("fit", rare, tmp_path / "other", *FLAGS)
     assert_one_line(result, "no hashtag occurs in 2 training posts", "--min-count")
+
+
+def test_methods_are_listed_with_what_each_is() -> None:
+    result = trainer("methods")
+    assert result.exit_code == 0
+    shown = squeezed(result.output)
+    for name, card in METHODS.items():
+        assert f" {name} " in shown
+        assert card.summary.split()[0] in shown
+    assert "yardstick" in shown
+
+
+@pytest.mark.parametrize("method", ["popularity", "neighbours"])
+def test_fit_learns_methods_that_are_no_networks_and_export_refuses_them(
+    small: Path, tmp_path: Path, method: str
+) -> None:
+    result = trainer("fit", small, tmp_path / "run", "--method", method, *OWN_FLAGS)
+    assert result.exit_code == 0, result.output
+    run = Run.open(tmp_path / "run")
+    assert run.settings == changed(method=method)
+    f1 = next(row.f1 for row in run.metrics() if row.k == 1)
+    assert result.stdout.endswith(f"run: {method}, dev F1@1 {f1:.2f} %\n")
+    assert (f1 > 90) == (method == "neighbours")
+    exported = trainer("export", run.path, tmp_path / "registry")
+    assert_one_line(exported, f"{method} is no network", "only networks become bundles")
+    assert Registry(tmp_path / "registry").aliases() == {}
+
+
+def test_fit_takes_a_method_s_own_defaults_where_nobody_chose(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[FitSettings] = []
+
+    def watched(corpus: Path, run: Path, settings: FitSettings, **_: object) -> None:
+        del corpus, run
+        seen.append(settings)
+        raise TrainerError("enough")
+
+    monkeypatch.setattr("trainer.pipeline.fit", watched)
+    (tmp_path / "settings.toml").write_text("batch = 7\n")
+    chosen = ("--hidden=500", "--config", tmp_path / "settings.toml")
+    environment = {"TAGSTREAM_SMOOTHING": "0.3"}
+    for flags in (("--method=tab-lstm+", *chosen), ("--method=tab-lstm+",), ("--method=lstm",)):
+        given = environment if "--hidden=500" in flags else {}
+        assert_one_line(trainer("fit", small, tmp_path / "run", *flags, environment=given))
+    some, none, paper = seen
+    assert (some.hidden, some.batch, some.smoothing) == (500, 7, 0.3)
+    assert (some.rate, some.rate_left) == (none.rate, none.rate_left)
+    for name, value in METHODS["tab-lstm+"].defaults.items():
+        assert getattr(none, name) == value
+    assert paper == FitSettings(method="lstm")
+
+
+def test_fit_tells_an_ingredient_that_is_none(small: Path, tmp_path: Path) -> None:
+    result = trainer("fit", small, tmp_path / "run", "--method=tab-lstm+", "--without=nonsense")
+    assert_one_line(result, "--without nonsense: the ingredients are context, bigrams")
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_runs_share_their_parts(small: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+
+    def learn(name: str, *flags: object) -> Path:
+        result = trainer("fit", small, tmp_path / name, *FLAGS, *flags)
+        assert result.exit_code == 0, result.output
+        return tmp_path / name
+
+    first = learn("first", "--parts", parts)
+    made = {path: path.stat().st_mtime_ns for path in parts.iterdir()}
+    assert {path.name.rpartition("-")[0] for path in made} >= {"text", "vectors", "topics", "theta"}
+    second = learn("second", "--parts", parts, "--method=lstm")
+    assert {path: path.stat().st_mtime_ns for path in parts.iterdir()} == made
+    assert Run.open(first).metrics() != Run.open(second).metrics()
+    alone = learn("alone", "--method=lstm")
+    for name in ("network.pt", "topics.npz", "tokenizer.json"):
+        assert (second / name).read_bytes() == (alone / name).read_bytes()
+    for run in (first, second, alone):
+        assert not (run / "parts").exists()
 
 
 @pytest.mark.usefixtures("exported")
