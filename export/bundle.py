@@ -22,6 +22,7 @@ from export.manifest import FileCard, Manifest
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
+CONTEXT = "context.json"
 HASHTAGS = "hashtags.tsv"
 TOPICS = "topics.tsv"
 GOLDEN = "golden.json"
@@ -45,6 +46,7 @@ class GoldenExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     theta: list[float]
     hashtags: list[int]
     scores: list[float]
+    context: list[int] = []
 
 
 _GOLDEN = msgspec.json.Decoder(list[GoldenExample])
@@ -70,6 +72,10 @@ class Bundle:
     def tokenizer(self) -> Tokenizer:
         """Return the text rules and the vocabulary."""
         return self._parsed(TOKENIZER, Tokenizer.from_buffer)
+
+    def context(self) -> Tokenizer:
+        """Return the rules and the vocabulary of mentions and link domains."""
+        return self._parsed(CONTEXT, Tokenizer.from_buffer)
 
     def hashtags(self) -> list[Hashtag]:
         """Return the classes in the order of the graph's output rows."""
@@ -151,6 +157,8 @@ def read_bundle(path: Path) -> Bundle:
     if len(path.name) == len(card.digest) and path.name != card.digest:
         raise BundleCorruptError(f"{path} holds bundle {card.digest}; the directory was renamed")
     needed = {*SHARED_FILES, *(variant.file for variant in card.variants.values())}
+    if any(entry.name == manifests.CONTEXT for entry in card.inputs):
+        needed.add(CONTEXT)
     if missing := needed - card.files.keys():
         raise BundleIncompleteError(f"manifest.json of {path} does not list {sorted(missing)}")
     files = {name: _read(path, name) for name in card.files}

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from export.manifest import IDS
 from export.text import PADDING_ID
 
 OPSET = 20  # the newest whose LSTM and Loop all execution providers of ONNX Runtime have
-INPUTS = ("ids",)
 OUTPUTS = ("theta", "hashtags", "scores", "attention")
 MAX_RANKED = 50
 
@@ -30,9 +30,14 @@ _EPSILON = float(np.finfo(np.float32).eps)
 
 
 class HashtagScorer(Protocol):
-    """A network that scores every hashtag for a batch of posts."""
+    """A network that scores every hashtag for a batch of posts.
 
-    def __call__(self, ids: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+    `further` names the inputs that it reads beside the word ids, in their order.
+    """
+
+    further: tuple[str, ...]
+
+    def __call__(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [B, M] and attention [B, L] for ids [B, L] and topics [B, K]."""
 
 
@@ -122,10 +127,15 @@ class ServingGraph(nn.Module):
         self.network = network
         self.ranked = ranked
 
-    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in the order of `forward`."""
+        return (IDS, *self.network.further)
+
+    def forward(self, ids: Tensor, *further: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return θ [B, K], hashtags [B, k] (row numbers), scores [B, k], attention [B, L]."""
         theta = self.topics(ids)
-        logits, attention = self.network(ids, theta)
+        logits, attention = self.network(ids, theta, *further)
         scores, hashtags = torch.topk(torch.softmax(logits, dim=1), self.ranked, dim=1)
         return theta, hashtags, scores, attention
 
@@ -134,17 +144,18 @@ def export_onnx(graph: ServingGraph, path: Path) -> None:
     """Write the graph as ONNX with free batch and length axes, for the CPU in float32."""
     graph.eval()
     example = torch.tensor([[2, 3, PADDING_ID], [3, 2, 2]], dtype=torch.int64)
-    axes = {"ids": {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}}
+    batch = torch.export.Dim("batch")
+    axes = tuple({0: batch, 1: torch.export.Dim(f"{name}_length")} for name in graph.inputs)
     with warnings.catch_warnings(), _quiet(logging.getLogger("torch.onnx")):
         warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing of ours
         program = torch.onnx.export(
             graph,
-            (example,),
+            tuple(example.clone() for _ in axes),  # one tensor twice would be one input
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=list(graph.inputs),
             output_names=list(OUTPUTS),
-            dynamic_shapes=axes,
+            dynamic_shapes=(axes[0], axes[1:]) if axes[1:] else axes,
             verbose=False,
         )
     if program is None:

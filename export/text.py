@@ -20,6 +20,7 @@ PADDING_ID = 0
 UNKNOWN_ID = 1
 SPECIAL_WORDS = ("[PAD]", "[UNK]")
 MAX_WORDS = 40  # paper, section 4.2.2
+MAX_CONTEXT = 10  # mentions and links of a post that are read
 
 # Oniguruma's \w depends on its build; these classes do not. Marks belong to the word they modify.
 # The joiner of emoji and their two styles (marks, by their class) are looked through.
@@ -57,16 +58,34 @@ _TOKEN = "|".join(
 )
 
 
+# A mention, or the domain of a link: what a post points at, beside its words.
+_CONTEXT_TOKEN = "|".join(
+    [
+        _NOT_AFTER_WORD + "[@＠]" + _WORD + "++",
+        r"(?<=http://|https://)(?!www\.)[^\s/?#:]+",
+        r"(?<=www\.)[^\s/?#:]+",
+        r"pic\.twitter\.com(?=/)",
+    ]
+)
+
+
 _STRIP_HASHTAGS = normalizers.Replace(Regex(_HASHTAG + _GLUED), " ")
 
 
-def _readable() -> list[normalizers.Normalizer]:
-    """Decode entities, compose characters, and take out what is neither word nor hashtag."""
+def _composed() -> list[normalizers.Normalizer]:
+    """Decode entities and compose characters."""
     entities = [normalizers.Replace(entity, char) for entity, char in _ENTITIES.items()]
     return [
         *entities,
         normalizers.Replace(Regex("[\ufe0e\ufe0f\u200d]"), ""),  # emoji style and joiner
         normalizers.NFC(),  # after them, since they keep a letter from its accent
+    ]
+
+
+def _readable() -> list[normalizers.Normalizer]:
+    """Take out what is neither word nor hashtag."""
+    return [
+        *_composed(),
         normalizers.Replace(Regex(_LINK), " "),
         normalizers.Replace(Regex(_MENTION), " "),
     ]
@@ -113,11 +132,7 @@ def new_tokenizer(
     The two special words are plain vocabulary entries, not `AddedToken`s: those would be matched
     in a post that spells "[PAD]".
     """
-    words = [*SPECIAL_WORDS, *vocabulary]
-    ids = {word: index for index, word in enumerate(words)}
-    if len(ids) != len(words):
-        raise ValueError("the vocabulary repeats a word")
-    tokenizer = Tokenizer(WordLevel(ids, unk_token=SPECIAL_WORDS[UNKNOWN_ID]))
+    tokenizer = _new_word_level(vocabulary)
     tokenizer.normalizer = normalizers.Sequence(
         [
             *_readable(),
@@ -129,3 +144,27 @@ def new_tokenizer(
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
     tokenizer.enable_truncation(max_words)
     return tokenizer
+
+
+def new_context_tokenizer(vocabulary: list[str], max_context: int = MAX_CONTEXT) -> Tokenizer:
+    """Build the tokenizer of mentions ("@someone") and of the domains of links ("example.org").
+
+    Hashtags are taken out whole under every protocol: what a post points at is no answer.
+    """
+    tokenizer = _new_word_level(vocabulary)
+    tokenizer.normalizer = normalizers.Sequence(
+        [*_composed(), _STRIP_HASHTAGS, normalizers.Lowercase(), normalizers.Replace("＠", "@")]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(
+        Regex(_CONTEXT_TOKEN), behavior="removed", invert=True
+    )
+    tokenizer.enable_truncation(max_context)
+    return tokenizer
+
+
+def _new_word_level(vocabulary: list[str]) -> Tokenizer:
+    words = [*SPECIAL_WORDS, *vocabulary]
+    ids = {word: index for index, word in enumerate(words)}
+    if len(ids) != len(words):
+        raise ValueError("the vocabulary repeats a word")
+    return Tokenizer(WordLevel(ids, unk_token=SPECIAL_WORDS[UNKNOWN_ID]))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import zstandard
 from export.text import canonical_hashtag, find_hashtags
 from trainer.errors import CorpusError, TooManyBadLinesError
 
+ALIASES = {"dev": ("dev", "valid", "validation")}
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_BAD_SHARE = 0.01
 FEW_BAD_LINES = 10  # never too many, however short the file
@@ -93,20 +95,22 @@ class CorpusReader:
 
 
 def split(corpus: Path, name: str) -> CorpusReader:
-    """Return a reader of one split of a corpus folder."""
-    for suffix in SUFFIXES:
-        if (path := corpus / f"{name}{suffix}").is_file():
+    """Return a reader of one split of a corpus folder; dev may also be called valid."""
+    for spelling, suffix in product(ALIASES.get(name, (name,)), SUFFIXES):
+        if (path := corpus / f"{spelling}{suffix}").is_file():
             return CorpusReader(path)
     raise CorpusError(f"{corpus} has no {name} with one of {', '.join(SUFFIXES)}")
 
 
 def digests(corpus: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of the file of each split."""
-    found = {}
-    for name in names:
-        with split(corpus, name).path.open("rb") as file:
-            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {name: file_digest(split(corpus, name).path) for name in names}
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def event_time(created_at: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """How good is a bundle? Measured through the worker's predictor: what is served is judged."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import numpy as np
 from export.text import Protocol, text_as_read
 from trainer.corpus import LabelledPost, split
 from trainer.errors import CorpusError
-from trainer.methods.popularity import Popularity
+from trainer.labels import most_frequent
 from trainer.metrics import KS, Quality, measure
-from worker.predictor import Predictor
+from worker.predictor import ModelInput, Predictor
 
 POPULARITY = "popularity"
 
@@ -30,18 +31,25 @@ def evaluate(
     method = predictor.bundle.manifest.model.method
     found: dict[tuple[str, str], Quality] = {}
     for protocol in protocols:
-        texts = [text_as_read(post.text, protocol) for post in posts]
-        found[method, protocol] = score(posts, recommend(predictor, texts))
-    popularity = Popularity()
-    popularity.fit(split(corpus, "train"))
-    ranked = popularity.recommend([post.text for post in posts], KS[-1])
-    found[POPULARITY, "-"] = score(posts, ranked)
+        inputs = read(predictor, [post.text for post in posts], protocol)
+        found[method, protocol] = score(posts, recommend(predictor, inputs))
+    popular = most_frequent(split(corpus, "train"), KS[-1])
+    found[POPULARITY, "-"] = score(posts, [popular] * len(posts))
     return found
 
 
-def recommend(predictor: Predictor, texts: Sequence[str]) -> list[list[str]]:
-    """Return the five best hashtags a text, in canonical form."""
-    inputs = predictor.encode(texts)
+def read(predictor: Predictor, texts: Sequence[str], protocol: Protocol) -> list[ModelInput]:
+    """Return what the predictor reads of each text: its words under a protocol, and all else.
+
+    A protocol is about words: of mentions and links, no hashtag is read under either one.
+    """
+    words = predictor.encode([text_as_read(text, protocol) for text in texts])
+    whole = predictor.encode(texts)
+    return [replace(one, further=other.further) for one, other in zip(words, whole, strict=True)]
+
+
+def recommend(predictor: Predictor, inputs: Sequence[ModelInput]) -> list[list[str]]:
+    """Return the five best hashtags a post, in canonical form."""
     answers = iter(predictor.predict([item for item in inputs if not item.empty]))
     return [
         []

@@ -1,4 +1,4 @@
-"""Training a network: mini-batches of one length, Adam, the best epoch on dev.
+"""Training a network: mini-batches of like length, Adam, an epoch at a time.
 
 `train` is a generator, so that stepping is free of logging and saving.
 """
@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from export.manifest import CONTEXT
 from trainer.errors import DivergedError, TrainerError
 from trainer.metrics import KS, Quality, measure
-from trainer.networks import HashtagNetwork
+from trainer.networks import Network
 from trainer.ragged import Ragged
 from trainer.settings import FitSettings
 
@@ -31,13 +32,15 @@ Rows = npt.NDArray[np.int64]
 class Examples:
     """Posts as a network reads them: ids, θ [posts, K], reachable labels, and all gold counts.
 
-    `gold` counts every hashtag of a post, also those that no model can reach.
+    `gold` counts every hashtag of a post, also those that no model can reach; `context` has the
+    mentions and link domains, for a network that reads them.
     """
 
     ids: Ragged
     theta: npt.NDArray[np.float32]
     labels: Ragged
     gold: npt.NDArray[np.int64]
+    context: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,24 +60,25 @@ class Epoch:
 
 @dataclass
 class Training:
-    """A network, its optimiser and where it stands: all that a checkpoint holds."""
+    """A network, its optimisers and where it stands: all that a checkpoint holds."""
 
-    network: HashtagNetwork
-    optimiser: torch.optim.Optimizer
+    network: Network
+    optimisers: list[torch.optim.Optimizer]
     epoch: int = 0
 
     def state(self) -> dict[str, object]:
         """Return what `restore` takes."""
         return {
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "epoch": self.epoch,
         }
 
     def restore(self, state: dict[str, object]) -> None:
         """Go on from a checkpoint."""
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
-        self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):  # type: ignore[call-overload]
+            optimiser.load_state_dict(kept)
         self.epoch = int(state["epoch"])  # type: ignore[call-overload]
 
 
@@ -87,11 +91,21 @@ def check_device(device: str) -> None:
         raise TrainerError(f"--device {device} cannot be used: {reason}") from error
 
 
-def start(network: HashtagNetwork, settings: FitSettings) -> Training:
-    """Return a training that has not begun; Adam fused, which is several times faster."""
+def start(network: Network, settings: FitSettings) -> Training:
+    """Return a training that has not begun.
+
+    Adam fused, which is several times faster; its lazy form for embeddings, whose rows move only
+    when a batch has their word, since moving all of them would double the time. Both are told
+    their rate before each batch.
+    """
     network.to(settings.device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, betas=BETAS, fused=True)
-    return Training(network, optimiser)
+    sparse = [m.weight for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse]
+    rows = {id(weight) for weight in sparse}
+    dense = [weight for weight in network.parameters() if id(weight) not in rows]
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.Adam(dense, betas=BETAS, fused=True)]
+    if sparse:
+        optimisers.append(torch.optim.SparseAdam(sparse, betas=BETAS))
+    return Training(network, optimisers)
 
 
 def train(
@@ -115,8 +129,7 @@ def train(
         with _fast_products():
             loss = _learn_once(training, examples, settings, precision, advance)
             training.epoch += 1
-            quality = evaluate(training.network, dev, settings)
-            dev_loss = mean_loss(training.network, dev, settings)
+            quality, dev_loss = evaluate(training.network, dev, settings)
         seconds = time.monotonic() - started
         yield Epoch(training.epoch, loss, quality, dev_loss, seconds, precision)
 
@@ -131,16 +144,28 @@ def _learn_once(
     """Learn from each post once and return the mean loss a post."""
     total = 0.0
     random = np.random.default_rng([settings.seed, training.epoch])
+    torch.manual_seed(int(random.integers(2**63)))  # dropout's
     training.network.train()
+    done = training.epoch * len(examples)
     for rows in batches(examples.ids.lengths, settings.batch, random):
-        loss = _step(training, examples, rows, precision)
+        _set_rate(training, settings, done / (settings.epochs * len(examples)))
+        loss = _step(training, examples, rows, settings, precision)
         if not math.isfinite(loss):
             raise DivergedError(
                 f"the loss became {loss} in epoch {training.epoch + 1}; lower --rate"
             )
         total += loss * len(rows)
+        done += len(rows)
         advance(len(rows))
     return total / len(examples)
+
+
+def _set_rate(training: Training, settings: FitSettings, progress: float) -> None:
+    """Let the rate fall in a line from all of it to the share that is left at the end."""
+    rate = settings.rate * (1 - (1 - settings.rate_left) * progress)
+    for optimiser in training.optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
 
 
 @contextmanager
@@ -171,60 +196,56 @@ def batches(lengths: Rows, size: int, random: np.random.Generator) -> Iterator[R
         yield chunks[chunk]
 
 
-def evaluate(network: HashtagNetwork, examples: Examples, settings: FitSettings) -> Quality:
-    """Return the quality on posts that the network was not trained on."""
-    hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
-    for rows, logits in _scored(network, examples, settings):
-        best = torch.topk(logits, min(KS[-1], logits.shape[1]), dim=1).indices.cpu().numpy()
-        for row, ranked in zip(rows.tolist(), best, strict=True):
-            hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
-    return measure(hits, examples.gold)
-
-
-def mean_loss(network: HashtagNetwork, examples: Examples, settings: FitSettings) -> float:
-    """Return equation 5 a post, on posts that the network was not trained on."""
-    total = 0.0
-    for rows, logits in _scored(network, examples, settings):
-        loss = negative_log_likelihood(logits, examples.labels.take(rows))
-        total += loss.item() * len(rows)
-    return total / len(examples)
-
-
 @torch.inference_mode()
-def _scored(
-    network: HashtagNetwork, examples: Examples, settings: FitSettings
-) -> Iterator[tuple[Rows, Tensor]]:
-    """Yield the rows of each batch, posts of like length together, with their logits."""
+def evaluate(network: Network, examples: Examples, settings: FitSettings) -> tuple[Quality, float]:
+    """Return quality and mean loss (equation 5) on posts that were not trained on."""
+    hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
     order = np.argsort(examples.ids.lengths, kind="stable")
+    total = 0.0
     network.eval()
     for i in range(0, len(order), 4 * settings.batch):
         rows = order[i : i + 4 * settings.batch]
-        logits, _ = network(*_tensors(examples, rows, settings.device))
-        yield rows, logits
+        logits, _ = network(*_tensors(network, examples, rows, settings.device))
+        total += negative_log_likelihood(logits, examples.labels.take(rows)).item() * len(rows)
+        best = torch.topk(logits, min(KS[-1], logits.shape[1]), dim=1).indices.cpu().numpy()
+        for row, ranked in zip(rows.tolist(), best, strict=True):
+            hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
+    return measure(hits, examples.gold), total / len(examples)
 
 
-def _tensors(examples: Examples, rows: Rows, device: str) -> tuple[Tensor, Tensor]:
+def _tensors(network: Network, examples: Examples, rows: Rows, device: str) -> list[Tensor]:
+    """Return what the network reads of these posts: ids, θ, and what else it asks for."""
     ids = torch.from_numpy(examples.ids.take(rows).padded())
-    return ids.to(device), torch.from_numpy(examples.theta[rows]).to(device)
+    read = [ids, torch.from_numpy(examples.theta[rows])]
+    if CONTEXT in network.further and examples.context is not None:
+        read.append(torch.from_numpy(examples.context.take(rows).padded()))
+    return [tensor.to(device) for tensor in read]
 
 
-def negative_log_likelihood(logits: Tensor, labels: Ragged) -> Tensor:
-    """Return equation 5 of the paper, a post: -Σ_s Σ_{t in tags(s)} log p(t|s) / posts."""
+def negative_log_likelihood(logits: Tensor, labels: Ragged, smoothing: float = 0.0) -> Tensor:
+    """Return equation 5 of the paper, a post: -Σ_s Σ_{t in tags(s)} log p(t|s) / posts.
+
+    `smoothing` moves that share of each post's loss to the mean over all hashtags (Szegedy et
+    al. 2016); the paper has none.
+    """
     posts = np.repeat(np.arange(len(labels)), labels.lengths)
     log_p = torch.log_softmax(logits.float(), dim=1)
     chosen = log_p[torch.from_numpy(posts), torch.from_numpy(labels.values.astype(np.int64))]
-    return -chosen.sum() / len(labels)
+    loss = -chosen.sum() / len(labels)
+    return loss if smoothing == 0.0 else (1 - smoothing) * loss - smoothing * log_p.mean()
 
 
-def _step(training: Training, examples: Examples, rows: Rows, precision: str) -> float:
-    device = next(training.network.parameters()).device
-    ids, theta = _tensors(examples, rows, str(device))
-    with _arithmetic(precision, device.type):
-        logits, _ = training.network(ids, theta)
-    loss = negative_log_likelihood(logits, examples.labels.take(rows))
-    training.optimiser.zero_grad(set_to_none=True)
+def _step(
+    training: Training, examples: Examples, rows: Rows, settings: FitSettings, precision: str
+) -> float:
+    with _arithmetic(precision, torch.device(settings.device).type):
+        logits, _ = training.network(*_tensors(training.network, examples, rows, settings.device))
+    loss = negative_log_likelihood(logits, examples.labels.take(rows), settings.smoothing)
+    for optimiser in training.optimisers:
+        optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    training.optimiser.step()
+    for optimiser in training.optimisers:
+        optimiser.step()
     return loss.item()
 
 
@@ -234,7 +255,7 @@ def _arithmetic(precision: str, device: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def _faster_precision(network: nn.Module, examples: Examples, settings: FitSettings) -> str:
+def _faster_precision(network: Network, examples: Examples, settings: FitSettings) -> str:
     """Time a few batches in each arithmetic: bf16 is faster on some CPUs and slower on others."""
     rows = np.argsort(examples.ids.lengths, kind="stable")
     middle = rows[len(rows) // 2 :][: settings.batch]
@@ -243,9 +264,9 @@ def _faster_precision(network: nn.Module, examples: Examples, settings: FitSetti
         times = []
         for _ in range(TRIAL_BATCHES):
             started = time.perf_counter()
-            ids, theta = _tensors(examples, middle, settings.device)
+            read = _tensors(network, examples, middle, settings.device)
             with _arithmetic(precision, torch.device(settings.device).type):
-                logits, _ = network(ids, theta)
+                logits, _ = network(*read)
             negative_log_likelihood(logits, examples.labels.take(middle)).backward()  # type: ignore[no-untyped-call]
             times.append(time.perf_counter() - started)
         seconds[precision] = min(times)

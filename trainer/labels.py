@@ -40,6 +40,14 @@ class HashtagCounter:
         return frequent
 
 
+def most_frequent(posts: Iterable[LabelledPost], k: int) -> list[str]:
+    """Return the `k` hashtags of the most posts, in canonical form: what popularity suggests."""
+    counter = HashtagCounter()
+    for post in posts:
+        counter.add(post)
+    return [hashtag.canonical for hashtag in counter.frequent(1)[:k]]
+
+
 class Labels:
     """Canonical forms ↔ the rows of the model's output."""
 

@@ -1,23 +1,30 @@
 """A finished run → a bundle: golden examples from gensim and torch, parity, then the files."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 import torch
 
 from export import bundle as bundles
 from export.bundle import GoldenExample, encode_hashtags
-from export.graph import INPUTS, MAX_RANKED, OPSET, ServingGraph, TopicInference, export_onnx
-from export.manifest import InputCard, Manifest, ModelCard, Tolerance, VariantCard
+from export.graph import MAX_RANKED, OPSET, ServingGraph, TopicInference, export_onnx
+from export.manifest import CONTEXT, IDS, InputCard, Manifest, ModelCard, Tolerance, VariantCard
 from export.parity import Answer, Difference, compare
-from trainer.ragged import Ragged
+from export.text import SPECIAL_WORDS
+from trainer.catalogue import method_card
+from trainer.errors import RunError
+from trainer.material import Text
+from trainer.network_method import NetworkMethod
+from trainer.provenance import revision
+from trainer.reading import Inputs
 from trainer.runs import Run
 from trainer.topics import gensim_inference
 
@@ -46,25 +53,39 @@ class Release:
 class Reference:
     """The model as the libraries that learned it compute it: gensim's θ, torch's ranking."""
 
-    def __init__(self, run: Run) -> None:
-        self._topics = run.topics()
-        self._network = run.network()
-        self.ranked = min(MAX_RANKED, len(run.hashtags()))
+    def __init__(self, method: NetworkMethod, hashtags: int) -> None:
+        self._topics = method.topics
+        self._network = method.network
+        self.ranked = min(MAX_RANKED, hashtags)
+
+    @classmethod
+    def of(cls, run: Run) -> "Reference":
+        """Return the reference of a run; raises `RunError` where its method is no network."""
+        settings = run.settings
+        card = method_card(settings.method)
+        if not card.network:
+            raise RunError(f"{settings.method} is no network: only networks become bundles")
+        method = cast("type[NetworkMethod]", card.load()).load(run.path, settings)
+        return cls(method, len(run.text.hashtags))
 
     def graph(self) -> ServingGraph:
         """Return the module that is exported."""
         topics = TopicInference(self._topics.exp_elog_beta, self._topics.alpha)
         return ServingGraph(topics, self._network, self.ranked).eval()
 
-    def answers(self, posts: Ragged) -> list[Answer]:
+    def top_words(self, words: list[str]) -> list[list[str]]:
+        """Return the top words of each topic; `words` by id."""
+        return self._topics.top_words(words)
+
+    def answers(self, posts: Inputs) -> list[Answer]:
         """Return an answer a post; no post may be empty."""
-        theta = gensim_inference(self._topics, posts)
+        theta = gensim_inference(self._topics, posts.ids)
         answers = []
         with torch.inference_mode():
-            for row, ids in enumerate(posts):
-                logits, _ = self._network(
-                    torch.from_numpy(ids.astype(np.int64))[None], torch.from_numpy(theta[row])[None]
-                )
+            for row in range(len(posts)):
+                feeds = {name: torch.from_numpy(ids) for name, ids in _feeds(posts, [row]).items()}
+                further = [feeds[name] for name in self._network.further]
+                logits, _ = self._network(feeds[IDS], torch.from_numpy(theta[row])[None], *further)
                 scores, rows = torch.topk(torch.softmax(logits[0], dim=0), self.ranked)
                 answers.append(Answer(theta[row], rows.numpy(), scores.numpy()))
         return answers
@@ -72,105 +93,119 @@ class Reference:
 
 def release(run: Run, parent: Path) -> Release:
     """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one."""
-    reference = Reference(run)
+    reference, text = Reference.of(run), run.text
+    module = reference.graph()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
-        export_onnx(reference.graph(), path)
+        export_onnx(module, path)
         graph = path.read_bytes()
-    posts = _not_empty(run.dev_ids(), PARITY_POSTS)
+    posts = _not_empty(run.dev, PARITY_POSTS)
     tolerance = Tolerance()
     difference = compare(reference.answers(posts), _served(graph, posts), tolerance)
-    tokenizer = run.tokenizer()
-    ids = tokenizer.get_vocab()
+    ids = text.reader.words.get_vocab()
     words = sorted(ids, key=ids.__getitem__)
-    topics = run.topics().top_words(words)
+    topics = reference.top_words(words)
     files = {
-        bundles.TOKENIZER: tokenizer.to_str().encode(),
-        bundles.HASHTAGS: encode_hashtags(run.hashtags()),
+        bundles.TOKENIZER: text.reader.words.to_str().encode(),
+        bundles.HASHTAGS: encode_hashtags(text.hashtags),
         bundles.TOPICS: "".join("\t".join(row) + "\n" for row in topics).encode(),
-        bundles.GOLDEN: msgspec.json.encode(_golden(run, reference, words)),
+        bundles.GOLDEN: msgspec.json.encode(_golden(text, reference, words)),
         f"{VARIANT}.onnx": graph,
     }
-    return Release(
-        bundles.write_bundle(files, _manifest(run, reference, tolerance), parent),
-        difference,
-        len(posts),
-    )
+    if CONTEXT in module.inputs:
+        files[bundles.CONTEXT] = text.reader.context.to_str().encode()
+    card = _manifest(run, text, module, tolerance)
+    return Release(bundles.write_bundle(files, card, parent), difference, len(posts))
 
 
-def _not_empty(posts: Ragged, most: int) -> Ragged:
-    return posts.take(np.flatnonzero(posts.lengths)[:most])
+def _not_empty(posts: Inputs, most: int) -> Inputs:
+    return posts.take(np.flatnonzero(posts.ids.lengths)[:most])
 
 
-def _served(graph: bytes, posts: Ragged) -> list[Answer]:
+def _feeds(posts: Inputs, rows: Sequence[int]) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the inputs of some posts by name, padded."""
+    some = posts.take(np.array(rows))
+    return {IDS: some.ids.padded(), CONTEXT: some.context.padded()}
+
+
+def _served(graph: bytes, posts: Inputs) -> list[Answer]:
     """Return the answers of the graph, in batches as a worker makes them."""
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    read = {item.name for item in session.get_inputs()}
     answers: list[Answer] = []
     for start in range(0, len(posts), _COMPARED_AT_ONCE):
-        rows = np.arange(start, min(start + _COMPARED_AT_ONCE, len(posts)))
-        outputs = session.run(["theta", "hashtags", "scores"], {"ids": posts.take(rows).padded()})
+        feeds = _feeds(posts, range(start, min(start + _COMPARED_AT_ONCE, len(posts))))
+        outputs = session.run(["theta", "hashtags", "scores"], {name: feeds[name] for name in read})
         answers += [Answer(*row) for row in zip(*outputs, strict=True)]
     return answers
 
 
-def _golden(run: Run, reference: Reference, words: Sequence[str]) -> list[GoldenExample]:
+def _golden(text: Text, reference: Reference, words: Sequence[str]) -> list[GoldenExample]:
     """Return examples made from the vocabulary, never from posts, and fixed edge cases."""
     random = np.random.default_rng(0)
     lengths = (1, 2, 3, 5, 8, 13, 20, 40, 60)
     texts = [" ".join(random.choice(words, size=length)) for length in lengths]
-    texts = [*texts, *_EDGE_CASES]
-    encodings = run.tokenizer().encode_batch(texts, add_special_tokens=False)
-    read = Ragged.of([encoding.ids for encoding in encodings])
-    answers = iter(reference.answers(_not_empty(read, len(read))))
+    texts = [*texts, *_pointing(text, words), *_EDGE_CASES]
+    posts = text.reader.read(texts)
+    answers = iter(reference.answers(_not_empty(posts, len(posts))))
     examples = []
-    for text, ids in zip(texts, read, strict=True):
-        if len(ids) == 0:
-            examples.append(GoldenExample(text, [], [], [], []))
+    for row, written in enumerate(texts):
+        ids, context = posts.ids[row].tolist(), posts.context[row].tolist()
+        if not ids:
+            examples.append(GoldenExample(written, ids, [], [], [], context))
             continue
         answer = next(answers)
-        arrays = (ids, answer.theta, answer.hashtags, answer.scores)
-        examples.append(GoldenExample(text, *(array.tolist() for array in arrays)))
+        arrays = (answer.theta, answer.hashtags, answer.scores)
+        theta, hashtags, scores = (array.tolist() for array in arrays)
+        examples.append(GoldenExample(written, ids, theta, hashtags, scores, context))
     return examples
 
 
-def _manifest(run: Run, reference: Reference, tolerance: Tolerance) -> Manifest:
+def _pointing(text: Text, words: Sequence[str]) -> list[str]:
+    """Return texts with what `context.json` knows: mentions, and links to its domains."""
+    random = np.random.default_rng(1)
+    ids = text.reader.context.get_vocab()
+    known = sorted(set(ids) - set(SPECIAL_WORDS), key=ids.__getitem__)
+    links = [token if token.startswith("@") else f"https://{token}/" for token in known[:100]]
+    some = random.choice(links, size=min(len(links), 4), replace=False).tolist()
+    return [" ".join([str(random.choice(words)), *some[:count]]) for count in range(len(some))]
+
+
+_INPUTS = {
+    IDS: InputCard(
+        IDS, "word ids by tokenizer.json, padded with 0 on the right", "int64", ["batch", "length"]
+    ),
+    CONTEXT: InputCard(
+        CONTEXT,
+        "mentions and link domains by context.json, padded with 0 on the right",
+        "int64",
+        ["batch", "context_length"],
+    ),
+}
+
+
+def _manifest(run: Run, text: Text, module: ServingGraph, tolerance: Tolerance) -> Manifest:
     settings = run.settings
     model = ModelCard(
         method=settings.method,
         protocol=settings.protocol,
         max_words=settings.max_words,
-        vocabulary=run.tokenizer().get_vocab_size(),
-        hashtags=len(run.hashtags()),
+        vocabulary=text.reader.words.get_vocab_size(),
+        hashtags=len(text.hashtags),
         topics=settings.topics,
         dimensions=settings.dimensions,
         hidden=settings.hidden,
-        ranked=reference.ranked,
+        ranked=module.ranked,
     )
-    rule = "word ids by tokenizer.json, padded with 0 on the right"
     return Manifest(
         files={},
         model=model,
-        data=run.data(),
+        data=text.data,
         metrics=run.metrics(),
-        inputs=[InputCard(INPUTS[0], rule, "int64", ["batch", "length"])],
+        inputs=[_INPUTS[name] for name in module.inputs],
         variants={VARIANT: VariantCard(f"{VARIANT}.onnx", "cpu", tolerance, batch_dependent=False)},
         opset=OPSET,
         libraries={name: metadata.version(name) for name in _LIBRARIES}
         | {"onnxruntime": ort.__version__},
-        revision=_revision(),
+        revision=revision(),
     )
-
-
-def _revision() -> str:
-    """Return the commit this code is at, and whether it was changed; its version without git."""
-    file = Path(__file__)
-    git = ["git", "-C", str(file.parent)]
-    try:
-        _output(*git, "ls-files", "--error-unmatch", file.name)
-        return _output(*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    except (OSError, subprocess.CalledProcessError):
-        return f"tagstream {metadata.version('tagstream')}"
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()

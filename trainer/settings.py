@@ -7,22 +7,34 @@ import msgspec
 from export.text import Protocol
 from worker.settings import Option
 
-Method = Literal["tab-lstm", "lstm"]
+Method = Literal[
+    "tab-lstm",
+    "vab-lstm",
+    "avg-lstm",
+    "lstm",
+    "tab-lstm+",
+    "blend",
+    "neighbours",
+    "fasttext",
+    "ttm",
+    "svm",
+    "lda",
+    "popularity",
+]
 Select = Literal["f1", "loss"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a model is learned."""
+class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How models are learned, whatever the method, the protocol and the seed."""
 
-    method: Annotated[Method, Option("Network.")] = "tab-lstm"
-    protocol: Annotated[
-        Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
-    ] = "stripped"
-    seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
     min_count: Annotated[int, Option("Training posts a hashtag needs.", least=1)] = 5
     min_word_count: Annotated[int, Option("Occurrences a word needs.", least=1)] = 3
     max_words: Annotated[int, Option("Words of a post that are read.", least=1)] = 40
+    further: Annotated[
+        str | None,
+        Option("File of more posts, whose text word2vec and LDA learn from too."),
+    ] = None
     dimensions: Annotated[int, Option("Length of a word vector.", least=1)] = 300
     vector_epochs: Annotated[int, Option("Epochs of word2vec.", least=1)] = 20
     topics: Annotated[int, Option("Topics of LDA.", least=1)] = 100
@@ -33,10 +45,19 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hidden: Annotated[int, Option("Length of the LSTM's state.", least=1)] = 500
     batch: Annotated[int, Option("Posts in a mini-batch.", least=1)] = 100
     rate: Annotated[float, Option("Adam's learning rate.", least=0)] = 1e-3
-    epochs: Annotated[int, Option("Most epochs of the network.", least=1)] = 10
+    rate_left: Annotated[
+        float, Option("Share of the rate left at the end; it falls in a line.", least=0, most=1)
+    ] = 1.0
+    smoothing: Annotated[
+        float, Option("Share of each label spread over all hashtags.", least=0, most=1)
+    ] = 0.0
+    without: Annotated[
+        str, Option("Ingredients of tab-lstm+ to leave out, by commas: an ablation.")
+    ] = ""
+    epochs: Annotated[int, Option("Most epochs of the network.", least=1)] = 8
     patience: Annotated[
         int, Option("Epochs that are no better on dev until it stops.", least=1)
-    ] = 2
+    ] = 1
     select: Annotated[
         Select, Option("Best epoch on dev by F1@1, or by loss, which tells overfitting sooner.")
     ] = "f1"
@@ -44,3 +65,13 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Precision, Option("Arithmetic: auto takes the faster in a few trial batches.")
     ] = "auto"
     device: Annotated[str, Option("Where the network is trained: cpu or cuda.")] = "cpu"
+
+
+class FitSettings(StudySettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one model is learned."""
+
+    method: Annotated[Method, Option("What learns; `trainer methods` explains.")] = "tab-lstm"
+    protocol: Annotated[
+        Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
+    ] = "stripped"
+    seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from tokenizers import Tokenizer
 
 from export.bundle import Bundle
 from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
+from export.manifest import CONTEXT, IDS
 from export.parity import Answer, compare
+from export.text import PADDING_ID
 
 AUTO = "auto"
 BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
@@ -25,10 +28,14 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """What the graph reads of one post: word ids [n], and a digest that names exactly that."""
+    """What the graph reads of one post, and a digest that names exactly that.
+
+    `ids` [n] are its words, `further` what the graph reads beside them, in the manifest's order.
+    """
 
     ids: IntArray
     digest: bytes
+    further: tuple[IntArray, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -64,6 +71,9 @@ class Predictor:
         self.bundle = bundle
         self.variant = "cpu-fp32" if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
+        further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
+        self._names = [IDS, *further]
+        self._further = [self._reader(name) for name in further]
         self.hashtags = bundle.hashtags()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -79,13 +89,22 @@ class Predictor:
             ) from error
         self._check_golden()
 
+    def _reader(self, name: str) -> Tokenizer:
+        """Return what turns texts into one further input of the graph."""
+        if name == CONTEXT:
+            return self.bundle.context()
+        raise BundleIncompatibleError(
+            f"bundle {self.bundle.name} wants an input {name!r} that this version does not know; "
+            "install the version of tagstream that made it"
+        )
+
     def encode(self, texts: Sequence[str]) -> list[ModelInput]:
         """Return what the graph reads of each text; hashtags are not among it (protocol)."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        arrays = (np.array(encoding.ids, dtype=np.int64) for encoding in encodings)
+        ids = _encoded(self._tokenizer, texts)
+        further = [_encoded(tokenizer, texts) for tokenizer in self._further]
         return [
-            ModelInput(ids, hashlib.blake2b(ids.tobytes(), digest_size=16).digest())
-            for ids in arrays
+            ModelInput(words, _digest(words, rest), tuple(rest))
+            for words, *rest in zip(ids, *further, strict=True)
         ]
 
     def words(self, text: str) -> list[str]:
@@ -98,31 +117,34 @@ class Predictor:
         answers: list[Prediction | None] = [None] * len(inputs)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            for row, answer in zip(rows, self._run([inputs[i].ids for i in rows]), strict=True):
+            for row, answer in zip(rows, self._run([inputs[i] for i in rows]), strict=True):
                 answers[row] = answer
         return [answer for answer in answers if answer is not None]
 
-    def _run(self, batch: list[IntArray]) -> Iterator[Prediction]:
-        # Sorted by length, a batch holds little padding; its last post is the longest.
-        padded = np.zeros((len(batch), len(batch[-1])), dtype=np.int64)
-        for row, ids in enumerate(batch):
-            padded[row, : len(ids)] = ids
+    def _run(self, batch: list[ModelInput]) -> Iterator[Prediction]:
+        columns = zip(*((item.ids, *item.further) for item in batch), strict=True)
+        feeds = dict(zip(self._names, map(_padded, columns), strict=True))
         theta, hashtags, scores, attention = self._session.run(
-            ["theta", "hashtags", "scores", "attention"], {"ids": padded}
+            ["theta", "hashtags", "scores", "attention"], feeds
         )
-        for row, ids in enumerate(batch):
+        for row, item in enumerate(batch):
             yield Prediction(
-                hashtags[row].astype(np.int32), scores[row], theta[row], attention[row, : len(ids)]
+                hashtags[row].astype(np.int32),
+                scores[row],
+                theta[row],
+                attention[row, : len(item.ids)],
             )
 
     def _check_golden(self) -> None:
         examples = self.bundle.golden()
         inputs = self.encode([example.text for example in examples])
         for example, read in zip(examples, inputs, strict=True):
-            if example.ids != read.ids.tolist():
+            due = [example.ids, example.context][: len(self._names)]
+            found = [ids.tolist() for ids in (read.ids, *read.further)]
+            if due != found:
                 raise GoldenMismatchError(
-                    f"bundle {self.bundle.name}: {example.text!r} is read as {read.ids.tolist()} "
-                    f"instead of {example.ids}; check the version of `tokenizers`"
+                    f"bundle {self.bundle.name}: {example.text!r} is read as {found} "
+                    f"instead of {due}; check the version of `tokenizers`"
                 )
         asked = [(e, i) for e, i in zip(examples, inputs, strict=True) if not i.empty]
         expected = [
@@ -146,3 +168,23 @@ class Predictor:
         return [
             Answer(p.theta, p.hashtags.astype(np.int64), p.scores) for p in self.predict(inputs)
         ]
+
+
+def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[IntArray]:
+    encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+
+def _digest(ids: IntArray, further: Sequence[IntArray]) -> bytes:
+    """Return a digest of all inputs; the lengths of the further ones tell where each ends."""
+    lengths = np.array([len(rows) for rows in further], dtype=np.int64)
+    parts = (rows.tobytes() for rows in (lengths, *further, ids))
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+def _padded(rows: tuple[IntArray, ...]) -> IntArray:
+    """Return rows [B, longest], padded on the right; sorted by length, there is little of it."""
+    padded = np.full((len(rows), max([1, *map(len, rows)])), PADDING_ID, dtype=np.int64)
+    for row, ids in enumerate(rows):
+        padded[row, : len(ids)] = ids
+    return padded

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit, urlunsplit
@@ -105,11 +105,15 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         return self.dead_letter_topic or f"{self.input_topic}.dead-letter"
 
 
-def options(model: type[msgspec.Struct]) -> Callable[[_F], _F]:
-    """Give a command one flag a field of `model`, and `--config FILE` (TOML) for their values."""
+def options(model: type[msgspec.Struct], left_out: Collection[str] = ()) -> Callable[[_F], _F]:
+    """Give a command one flag a field of `model`, and `--config FILE` (TOML) for their values.
+
+    Fields in `left_out` get none.
+    """
 
     def decorate(command: _F) -> _F:
-        defaults = {f.name: f.default for f in msgspec.structs.fields(model)}
+        fields = msgspec.structs.fields(model)
+        defaults = {f.name: f.default for f in fields if f.name not in left_out}
         hints = get_type_hints(model, include_extras=True)
         for name in reversed(defaults):
             command = _flag(name, hints[name], defaults[name])(command)

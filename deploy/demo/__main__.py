@@ -19,7 +19,8 @@ from deploy.local.services import ServiceError, Services
 from deploy.local.worker import WorkerProcess
 from export.registry import CHAMPION, Registry
 from trainer.corpus import split
-from trainer.methods.popularity import Popularity
+from trainer.labels import most_frequent
+from trainer.metrics import KS
 from trainer.progress import console
 
 STATE = Path(".demo")
@@ -56,8 +57,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
     _step(seconds, "export", "trainer", "export", str(STATE / "run"), str(registry),
           "--alias", CHAMPION)  # fmt: skip
     posts = [post for post in split(corpus, "test") if post.spellings]
-    popularity = Popularity()
-    popularity.fit(split(corpus, "train"))
+    popular = most_frequent(split(corpus, "train"), KS[-1])
     with ExitStack() as stack:
         console.print("[bold]Kafka and Redis start[/]")
         services = stack.enter_context(Services(STATE / "services"))
@@ -85,7 +85,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
         **versions,
         "seconds": seconds | {"stream": round(received.seconds, 1)},
     }
-    figures = summarise(posts, received, popularity, more)
+    figures = summarise(posts, received, popular, more)
     show(console, posts, received, figures)
     return figures
 

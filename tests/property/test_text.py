@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from export.text import (
+    MAX_CONTEXT,
     PROTOCOLS,
     Protocol,
     canonical_hashtag,
     find_hashtags,
+    new_context_tokenizer,
     new_tokenizer,
     text_as_read,
     without_hashtags,
@@ -16,6 +18,7 @@ from export.text import (
 
 WORDS = ["a", "b", "é", "日", "http", "loud", "amp", "lt"]
 TOKENIZERS = {protocol: new_tokenizer(WORDS, protocol) for protocol in PROTOCOLS}
+CONTEXT = new_context_tokenizer(["@a", "a", "@loud", "b"])
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 # What the rules are about, thrown together, finds more than letters from all of Unicode.
@@ -48,6 +51,47 @@ def test_nor_does_one_that_counts_as_an_answer_whatever_stands_around_it(
 ) -> None:
     if "zebra" in find_hashtags(f"{before}#zebra{after}"):
         assert ids(f"{before}#zebra{after}") == ids(f"{before}#{name}{after}")
+
+
+def pointed(text: str) -> list[str]:
+    """Return what a text points at: mentions, and domains of links."""
+    normalised = CONTEXT.normalizer.normalize_str(text)
+    return [token for token, _ in CONTEXT.pre_tokenizer.pre_tokenize_str(normalised)]
+
+
+@given(st.lists(st.tuples(texts, names, names), min_size=1, max_size=4), texts)
+@example([("x http://", "loud", "a"), ("@", "b", "loud")], "@c")
+def test_no_hashtag_changes_what_a_post_points_at(
+    parts: list[tuple[str, str, str]], end: str
+) -> None:
+    one = "".join(f"{text} #{name} " for text, name, _ in parts) + end
+    other = "".join(f"{text} #{name} " for text, _, name in parts) + end
+    assert pointed(one) == pointed(other)
+
+
+@given(tricky_text, tricky_text, st.sampled_from(["okapi", "日", "1é", "_a_"]))
+@example("http://", "", "日")
+@example("@c", "@c", "okapi")
+@example("", "http://a", "okapi")
+def test_nor_does_one_that_is_glued_to_whatever_stands_around_it(
+    before: str, after: str, name: str
+) -> None:
+    if "zebra" in find_hashtags(f"{before}#zebra{after}"):
+        assert pointed(f"{before}#zebra{after}") == pointed(f"{before}#{name}{after}")
+
+
+@given(tricky_text, tricky_text)
+def test_nor_does_a_link_tell_one(before: str, after: str) -> None:
+    text = f"{before}http://#zebra{after}"
+    assert not [token for token in pointed(text) if "zebra" in token]
+
+
+@given(texts)
+def test_what_a_post_points_at_is_read_the_same_after_saving_and_loading(text: str) -> None:
+    loaded = Tokenizer.from_str(CONTEXT.to_str())
+    ids = loaded.encode(text, add_special_tokens=False).ids
+    assert ids == CONTEXT.encode(text, add_special_tokens=False).ids
+    assert len(ids) == min(len(pointed(text)), MAX_CONTEXT)
 
 
 @given(texts)

@@ -76,6 +76,29 @@ def planted_posts(count: int, seed: int) -> list[dict[str, Any]]:
     return posts
 
 
+def pointing_posts(count: int, seed: int) -> list[dict[str, Any]]:
+    """Draw posts of any words, that mention someone or link to a place of one subject."""
+    random = np.random.default_rng(seed)
+    words = [word for some in SUBJECTS.values() for word in some]
+    posts = []
+    for number in range(count):
+        subject = str(random.choice(list(SUBJECTS)))
+        pointer = random.choice([f"@{subject}_club", f"https://www.{subject}.org/x"])
+        some = random.choice(words, size=int(random.integers(1, 5))).tolist()
+        posts.append({"id": f"{seed}-{number}", "text": " ".join([*some, pointer, f"#{subject}"])})
+    return posts
+
+
+def pointing_corpus(folder: Path) -> Path:
+    """Write a corpus of which words tell nothing, and mentions and links all."""
+    return write_splits(
+        folder,
+        train=pointing_posts(120, seed=1),
+        dev=pointing_posts(40, seed=2),
+        test=pointing_posts(40, seed=3),
+    )
+
+
 def planted_corpus(folder: Path) -> Path:
     """Write a corpus that is learned in a second."""
     return write_splits(

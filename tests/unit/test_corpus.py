@@ -1,5 +1,6 @@
 """Posts are read one at a time, and what is no post is told."""
 
+import hashlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import zstandard
 
 from tests.support.learning import lines, planted_posts, write_file
-from trainer.corpus import SUFFIXES, CorpusReader, LabelledPost, event_time, split
+from trainer.corpus import SUFFIXES, CorpusReader, LabelledPost, digests, event_time, split
 from trainer.errors import CorpusError, TooManyBadLinesError
 
 GOOD = b'{"text": "off to the sea"}\n'
@@ -194,3 +195,34 @@ def test_the_time_of_a_post_is_read_in_both_notations(written: str, meant: str) 
 @pytest.mark.parametrize("written", [None, "", "yesterday"])
 def test_what_is_no_time_is_none(written: str | None) -> None:
     assert event_time(written) is None
+
+
+@pytest.mark.parametrize("spelling", ["valid", "validation"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_dev_may_be_called_otherwise(tmp_path: Path, spelling: str, suffix: str) -> None:
+    path = write_file(tmp_path / f"{spelling}{suffix}", GOOD)
+    assert split(tmp_path, "dev").path == path
+
+
+def test_dev_goes_before_its_other_names(tmp_path: Path) -> None:
+    write_file(tmp_path / "valid.jsonl", GOOD)
+    path = write_file(tmp_path / "dev.jsonl.zst", GOOD)
+    assert split(tmp_path, "dev").path == path
+
+
+def test_no_other_split_has_another_name(tmp_path: Path) -> None:
+    write_file(tmp_path / "valid.jsonl", GOOD)
+    with pytest.raises(CorpusError, match="has no test"):
+        split(tmp_path, "test")
+
+
+def test_files_are_known_by_the_sha_256_of_their_bytes(tmp_path: Path) -> None:
+    for name in ("train", "valid"):
+        write_file(tmp_path / f"{name}.jsonl", GOOD * len(name))
+    found = digests(tmp_path, ("train", "dev"))
+    assert found == {
+        "train": hashlib.sha256(GOOD * 5).hexdigest(),
+        "dev": hashlib.sha256(GOOD * 5).hexdigest(),
+    }
+    write_file(tmp_path / "train.jsonl", GOOD)
+    assert digests(tmp_path, ("train",)) == {"train": hashlib.sha256(GOOD).hexdigest()}

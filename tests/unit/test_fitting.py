@@ -1,6 +1,7 @@
 """Training minimises equation 5, goes the same way each time, and can be interrupted."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,6 @@ from trainer.fitting import (
 from trainer.metrics import KS, measure
 from trainer.networks import HashtagNetwork
 from trainer.ragged import Ragged
-from trainer.runs import build_network
 from trainer.settings import FitSettings
 
 HASHTAGS = 7
@@ -32,8 +32,9 @@ EXAMPLES, DEV = random_examples(150), random_examples(60, seed=1)
 
 
 def new_network(settings: FitSettings = TINY, hashtags: int = HASHTAGS) -> HashtagNetwork:
-    vectors = np.random.default_rng(0).normal(size=(WORDS, settings.dimensions))
-    return build_network(settings, vectors.astype(np.float32), hashtags)
+    vectors = np.random.default_rng(0).normal(size=(WORDS, settings.dimensions)).astype(np.float32)
+    torch.manual_seed(settings.seed)
+    return HashtagNetwork(settings.method, vectors, hashtags, settings.topics, settings.hidden)
 
 
 def trained(settings: FitSettings = TINY) -> tuple[Training, list[Epoch]]:
@@ -96,8 +97,8 @@ def test_batches_depend_on_the_seed_and_the_epoch_alone() -> None:
 def test_each_epoch_and_each_seed_has_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[int]] = []
 
-    def step(training: object, examples: object, rows: Rows, precision: str) -> float:
-        del training, examples, precision
+    def step(training: object, examples: object, rows: Rows, *_: object) -> float:
+        del training, examples
         seen.append(rows.tolist())
         return 0.0
 
@@ -133,17 +134,121 @@ def test_training_learns_what_was_planted() -> None:
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2])
-def test_a_resumed_training_equals_one_without_interruption(stopped_after: int) -> None:
-    whole, history = trained(changed(epochs=4))
-    first, _ = trained(changed(epochs=stopped_after))
+@pytest.mark.parametrize("rate_left", [1.0, 0.1])
+def test_a_resumed_training_equals_one_without_interruption(
+    stopped_after: int, rate_left: float
+) -> None:
+    settings = changed(epochs=4, rate_left=rate_left)
+    whole, history = trained(settings)
+    first = start(new_network(settings), settings)
+    for _ in zip(range(stopped_after), train(first, EXAMPLES, DEV, settings), strict=False):
+        pass
     kept = io.BytesIO()
     torch.save(first.state(), kept)
-    second = start(new_network(changed(seed=99)), TINY)
+    second = start(new_network(changed(seed=99)), settings)
     second.restore(torch.load(io.BytesIO(kept.getvalue()), weights_only=True))
-    rest = list(train(second, EXAMPLES, DEV, changed(epochs=4)))
+    rest = list(train(second, EXAMPLES, DEV, settings))
     assert [epoch.number for epoch in rest] == list(range(stopped_after + 1, 5))
     assert [epoch.loss for epoch in rest] == [epoch.loss for epoch in history[stopped_after:]]
     assert equal_weights(whole, second)
+
+
+def rates(monkeypatch: pytest.MonkeyPatch, settings: FitSettings, epoch: int = 0) -> list[float]:
+    """Return the rate of each batch; all parameters of the network have the same."""
+    seen: list[float] = []
+
+    def step(training: Training, examples: object, rows: Rows, *_: object) -> float:
+        del examples, rows
+        groups = [group for one in training.optimisers for group in one.param_groups]
+        assert sum(len(group["params"]) for group in groups) == len(
+            list(training.network.parameters())
+        )
+        [rate] = {group["lr"] for group in groups}
+        seen.append(rate)
+        return 0.0
+
+    monkeypatch.setattr(fitting, "_step", step)
+    training = start(new_network(settings), settings)
+    training.epoch = epoch
+    list(train(training, EXAMPLES, DEV, settings))
+    return seen
+
+
+def test_the_rate_falls_in_a_line_to_the_share_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = changed(rate=0.01, rate_left=0.25, epochs=2, batch=30)  # 150 posts: ten batches
+    due = [0.01 * (1 - 0.75 * batch / 10) for batch in range(10)]
+    assert rates(monkeypatch, settings) == pytest.approx(due)
+    assert rates(monkeypatch, settings, epoch=1) == pytest.approx(due[5:])
+
+
+def test_a_last_batch_that_is_small_counts_by_its_posts(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = changed(rate=0.01, rate_left=0.0, epochs=2, batch=149)
+    first, second, *_ = rates(monkeypatch, settings)
+    assert first == pytest.approx(0.01)
+    assert second in (
+        pytest.approx(0.01 * (1 - 149 / 300)),
+        pytest.approx(0.01 * (1 - 1 / 300)),
+    )
+
+
+def test_a_rate_that_is_left_whole_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(rates(monkeypatch, changed(rate=0.01))) == {0.01}
+
+
+def test_smoothing_moves_its_share_of_the_loss_to_the_mean_over_all_hashtags() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0, -1.0], [0.5, 0.0, -1.0, 2.0]])
+    labels = Ragged.of([[0, 2], [1]])
+    log_p = logits.numpy() - np.log(np.exp(logits.numpy()).sum(axis=1, keepdims=True))
+    equation_5 = -(log_p[0, 0] + log_p[0, 2] + log_p[1, 1]) / 2
+    due = 0.9 * equation_5 - 0.1 * (log_p[0].sum() / 4 + log_p[1].sum() / 4) / 2
+    assert negative_log_likelihood(logits, labels, 0.1).item() == pytest.approx(due, abs=1e-6)
+    assert negative_log_likelihood(logits, labels, 0.0).item() == pytest.approx(equation_5)
+
+
+def test_smoothing_is_for_learning_alone() -> None:
+    _, [smooth] = trained(changed(rate=0.0, epochs=1, smoothing=0.5))
+    _, [plain] = trained(changed(rate=0.0, epochs=1))
+    assert smooth.dev_loss == plain.dev_loss
+    assert smooth.loss != pytest.approx(plain.loss, rel=1e-3)
+
+
+def vectors_after(training: Training, *batches_of_rows: Sequence[int]) -> list[torch.Tensor]:
+    """Return the word vectors after each batch."""
+    found = []
+    for rows in batches_of_rows:
+        fitting._step(training, EXAMPLES, np.array(rows), TINY, "fp32")
+        found.append(training.network.get_parameter("embedding.weight").detach().clone())
+    return found
+
+
+def test_a_batch_moves_the_vectors_of_its_own_words_and_no_others() -> None:
+    training = start(new_network(), TINY)
+    before = training.network.get_parameter("embedding.weight").detach().clone()
+    first, second = vectors_after(training, [0, 1], [2, 3])
+    for vectors, earlier, rows in ((first, before, [0, 1]), (second, first, [2, 3])):
+        words = set(EXAMPLES.ids.take(np.array(rows)).values.tolist())
+        assert 0 < len(words) < WORDS - 1
+        for word in range(WORDS):
+            assert torch.equal(vectors[word], earlier[word]) == (word not in words), word
+
+
+def test_words_that_no_post_has_keep_their_vectors() -> None:
+    seen = EXAMPLES.ids.values < WORDS // 2
+    fewer = Ragged.of([ids[ids < WORDS // 2] for ids in EXAMPLES.ids])
+    assert seen.any()
+    rows = np.flatnonzero(fewer.lengths)
+    examples = Examples(
+        fewer.take(rows), EXAMPLES.theta[rows], EXAMPLES.labels.take(rows), EXAMPLES.gold[rows]
+    )
+    training = start(new_network(), TINY)
+    before = training.network.get_parameter("embedding.weight").detach().clone()
+    list(train(training, examples, DEV, TINY))
+    after = training.network.get_parameter("embedding.weight").detach()
+    assert torch.equal(after[WORDS // 2 :], before[WORDS // 2 :])
+    assert torch.equal(after[:2], before[:2])  # padding, and the unknown word, which none has
+    assert (after[2 : WORDS // 2] != before[2 : WORDS // 2]).any(dim=1).all()
 
 
 def test_progress_counts_each_post_of_each_epoch() -> None:
@@ -186,7 +291,7 @@ def ranked_one_by_one(network: HashtagNetwork, examples: Examples) -> list[list[
 def test_evaluate_gives_the_metrics_of_each_post_alone(hashtags: int) -> None:
     examples = random_examples(130, seed=2, hashtags=hashtags)  # more than one batch
     network = new_network(hashtags=hashtags)
-    quality = evaluate(network, examples, TINY)
+    quality, loss = evaluate(network, examples, TINY)
     hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
     for row, best in enumerate(ranked_one_by_one(network, examples)):
         found = [hashtag in examples.labels[row].tolist() for hashtag in best[: KS[-1]]]
@@ -194,6 +299,11 @@ def test_evaluate_gives_the_metrics_of_each_post_alone(hashtags: int) -> None:
     due = measure(hits, examples.gold)
     for figures, expected in zip(vars(quality).values(), vars(due).values(), strict=True):
         assert figures == pytest.approx(expected)
+    with torch.inference_mode():
+        logits, _ = network(
+            torch.from_numpy(examples.ids.padded()), torch.from_numpy(examples.theta)
+        )
+    assert loss == pytest.approx(negative_log_likelihood(logits, examples.labels).item(), rel=1e-5)
 
 
 def test_training_leaves_no_setting_of_torch_behind() -> None:

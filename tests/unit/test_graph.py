@@ -25,7 +25,7 @@ NEAR = Tolerance(theta=2e-6, scores=1e-6)
 
 @pytest.fixture(scope="module")
 def eager(run: Run) -> ServingGraph:
-    return Reference(run).graph()
+    return Reference.of(run).graph()
 
 
 @pytest.fixture(scope="module")

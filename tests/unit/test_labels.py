@@ -5,9 +5,7 @@ import pytest
 from export.bundle import Hashtag
 from trainer.corpus import LabelledPost
 from trainer.errors import CorpusError
-from trainer.labels import HashtagCounter, Labels
-from trainer.methods.popularity import Popularity
-from trainer.recommender import Recommender
+from trainer.labels import HashtagCounter, Labels, most_frequent
 
 
 def post(*spellings: str) -> LabelledPost:
@@ -55,9 +53,7 @@ def test_labels_are_rows_without_the_unknown() -> None:
     assert labels.rows(post()) == []
 
 
-def test_popularity_recommends_the_same_to_everyone() -> None:
-    popularity: Recommender = Popularity()
-    popularity.fit([post("b"), post("A", "b"), post("c"), post("b", "a")])
-    assert popularity.recommend(["one", "another"], 2) == [["b", "a"], ["b", "a"]]
-    assert popularity.recommend(["one"], 5) == [["b", "a", "c"]]
-    assert popularity.recommend([], 5) == []
+def test_the_most_frequent_hashtags_of_posts_are_those_of_the_most_posts() -> None:
+    posts = [post("b"), post("A", "b"), post("c"), post("b", "a")]
+    assert most_frequent(posts, 2) == ["b", "a"]
+    assert most_frequent(posts, 5) == ["b", "a", "c"]

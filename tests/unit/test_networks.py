@@ -9,7 +9,7 @@ from trainer.networks import HashtagNetwork
 from trainer.settings import Method
 
 WORDS, DIMENSIONS, HIDDEN, TOPICS, HASHTAGS = 20, 6, 5, 4, 9
-METHODS: list[Method] = ["tab-lstm", "lstm"]
+METHODS: list[Method] = ["tab-lstm", "vab-lstm", "avg-lstm", "lstm"]
 Floats = npt.NDArray[np.float64]
 
 
@@ -92,10 +92,40 @@ def test_lstm_reads_the_state_of_the_last_word() -> None:
         assert attention[row].tolist() == [float(at == length - 1) for at in range(5)]
 
 
-def test_lstm_ignores_the_topics_and_tab_lstm_does_not() -> None:
+def test_avg_lstm_is_the_mean_of_the_states_of_the_words() -> None:
+    net = network("avg-lstm")
+    p = parameters(net)
+    ids = [[3, 4, 5, 0, 0], [6, 7, 8, 9, 10], [11, 0, 0, 0, 0]]
+    logits, attention = run(net, ids, np.full((3, TOPICS), 1 / TOPICS))
+    for row, words in enumerate(ids):
+        length = np.count_nonzero(words)
+        mean = hidden_states(p, words[:length]).sum(axis=0) / length
+        assert logits[row] == pytest.approx(p["output.weight"] @ mean + p["output.bias"], abs=1e-6)
+        assert attention[row] == pytest.approx([1 / length] * length + [0] * (5 - length))
+
+
+def test_vab_lstm_is_equations_2_and_3_with_the_last_state_for_the_topics() -> None:
+    net = network("vab-lstm")
+    p = parameters(net)
+    w_a, u_a, v_a = p["pool.w.weight"], p["pool.u.weight"], p["pool.v.weight"][0]
+    assert w_a.shape == (HIDDEN, HIDDEN)
+    ids = [[3, 4, 5, 0, 0, 0, 0], [6, 7, 8, 9, 10, 12, 13], [11, 0, 0, 0, 0, 0, 0]]
+    logits, attention = run(net, ids, np.full((3, TOPICS), 1 / TOPICS))
+    for row, words in enumerate(ids):
+        length = np.count_nonzero(words)
+        states = hidden_states(p, words[:length])
+        last = states[-1]  # h_N of the words, not of the padding behind them
+        weights = softmax(np.array([v_a @ np.tanh(w_a @ last + u_a @ h) for h in states]))
+        vec = sum(a * h for a, h in zip(weights, states, strict=True))
+        assert attention[row, :length] == pytest.approx(weights, abs=1e-6)
+        assert logits[row] == pytest.approx(p["output.weight"] @ vec + p["output.bias"], abs=1e-6)
+
+
+def test_only_tab_lstm_reads_the_topics() -> None:
     ids, thetas = [[3, 4, 5]] * 2, np.eye(TOPICS)[:2]
-    logits, _ = run(network("lstm"), ids, thetas)
-    assert logits[0] == pytest.approx(logits[1], abs=1e-6)
+    for method in METHODS[1:]:
+        logits, _ = run(network(method), ids, thetas)
+        assert logits[0] == pytest.approx(logits[1], abs=1e-6)
     _, attention = run(network("tab-lstm"), ids, thetas)
     assert np.abs(attention[0] - attention[1]).max() > 1e-3
 
@@ -143,7 +173,7 @@ def test_the_padding_vector_does_not_learn() -> None:
     net = network("tab-lstm").train()
     logits, _ = net(torch.tensor([[3, 0]]), torch.full((1, TOPICS), 1 / TOPICS))
     logits.sum().backward()
-    gradient = net.embedding.weight.grad
-    assert gradient is not None
+    assert net.embedding.weight.grad is not None
+    gradient = net.embedding.weight.grad.to_dense()
     assert gradient[3].abs().sum() > 0
     assert gradient[0].abs().sum() == 0

@@ -1,25 +1,42 @@
 """`trainer fit` learns, goes on where it was stopped, and gives equal models for equal seeds."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.support.learning import TINY, changed, lines, planted_corpus, write_file, write_splits
-from trainer import pipeline
+from trainer import material, network_method
+from trainer.checkpoints import Checkpoints, EpochRow
 from trainer.errors import CorpusError, RunError, TrainerError
 from trainer.evaluate import POPULARITY, evaluate
-from trainer.fitting import Epoch
+from trainer.fitting import Epoch, Training
+from trainer.material import Text
 from trainer.metrics import Quality
+from trainer.parts import Parts
 from trainer.pipeline import fit
 from trainer.release import release
 from trainer.runs import Run
 from worker.predictor import Predictor
 
-LEARNED = ("tokenizer.json", "hashtags.tsv", "data.json", "dev.npz", "vectors.npz", "topics.npz")
-TRAINED = ("network.pt", "checkpoint.pt", "metrics.json")
+LEARNED = (
+    *("tokenizer.json", "context.json", "hashtags.tsv", "data.json", "dev.npz"),
+    *("sizes.json", "topics.npz", "network.pt", "metrics.json"),
+)
+MADE_ONCE = (
+    "_frequent",
+    "encode_posts",
+    "word_ids",
+    "learn_vectors",
+    "learn_topics",
+    "infer_topics",
+)
+OTHERS = ("epochs.json", "finished", "settings.json", "sources.json")
 
 
 class StoppedError(Exception):
@@ -37,10 +54,16 @@ def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(small, tmp_path_factory.mktemp("whole") / "run", TINY)
 
 
+def epochs(run: Run) -> list[EpochRow]:
+    return Checkpoints(run.path).epochs()
+
+
 def assert_equal_runs(one: Run, other: Run) -> None:
-    for name in (*LEARNED, *TRAINED):
+    for run in (one, other):  # nothing half written, no checkpoint, no parts
+        assert {path.name for path in run.path.iterdir()} == {*LEARNED, *OTHERS}
+    for name in LEARNED:
         assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
-    assert [row.loss for row in one.epochs()] == [row.loss for row in other.epochs()]
+    assert [row.loss for row in epochs(one)] == [row.loss for row in epochs(other)]
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, target: object, name: str, call: int) -> None:
@@ -59,10 +82,10 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, target: object, name: str, call: in
 def test_a_run_holds_all_that_an_export_needs(whole: Run) -> None:
     assert whole.finished
     assert whole.settings == TINY
-    assert {hashtag.canonical for hashtag in whole.hashtags()} == {"sea", "city", "wood"}
-    assert len(whole.dev_ids()) == 40
-    assert [row.epoch for row in whole.epochs()] == [1, 2, 3]
-    assert not [path for path in whole.path.iterdir() if path.name.startswith(".")]
+    assert {hashtag.canonical for hashtag in whole.text.hashtags} == {"sea", "city", "wood"}
+    assert len(whole.dev) == 40
+    assert [row.epoch for row in epochs(whole)] == [1, 2, 3]
+    assert_equal_runs(whole, whole)
 
 
 def test_what_the_posts_were_is_noted(tmp_path: Path) -> None:
@@ -76,7 +99,7 @@ def test_what_the_posts_were_is_noted(tmp_path: Path) -> None:
     for name, posts in (("one", train), ("two", [*train[:3], {"text": "at sea #sun"}])):
         corpus = write_splits(tmp_path / name, train=posts, dev=train[:1])
         run = fit(corpus, tmp_path / f"run-{name}", changed(epochs=1))
-        cards.append(run.data())
+        cards.append(run.text.data)
     assert (cards[0].train_posts, cards[0].dev_posts) == (4, 1)
     assert (cards[0].first, cards[0].last) == ("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z")
     assert cards[0].fingerprint != cards[1].fingerprint
@@ -94,22 +117,28 @@ def test_equal_seeds_and_settings_give_equal_bundles(
 
 def test_another_seed_gives_another_model(small: Path, whole: Run, tmp_path: Path) -> None:
     other = fit(small, tmp_path / "run", changed(seed=2))
-    for name in ("vectors.npz", "topics.npz", "network.pt"):
+    for name in ("topics.npz", "network.pt"):
         assert (other.path / name).read_bytes() != (whole.path / name).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("target", "name", "call"),
     [
-        (pipeline, "new_tokenizer", 2),  # the posts are read, nothing is kept
-        (Run, "save_text", 1),
-        (pipeline, "learn_vectors", 1),
-        (pipeline, "learn_topics", 1),
-        (pipeline, "train", 1),
-        (Run, "save_metrics", 1),  # the first epoch's network is kept, nothing else of it
-        (Run, "save_epochs", 1),
-        (Run, "save_state", 2),  # the first epoch is in the history, its checkpoint is not there
-        (Run, "save_epochs", 2),
+        (material, "_frequent", 2),  # the words are counted, nothing is kept
+        (Text, "save", 1),
+        (material, "write_durably", 1),  # the tokenizers are kept, nothing else of the text
+        (material, "encode_posts", 2),
+        (Text, "save", 2),
+        (material, "write_durably", 4),
+        (material, "learn_vectors", 1),
+        (material, "learn_topics", 1),
+        (material, "infer_topics", 2),
+        (network_method, "train", 1),
+        (Checkpoints, "save_epochs", 1),  # the first epoch's network is kept, nothing else of it
+        (Checkpoints, "save_state", 2),  # it is in the history, its checkpoint is not there
+        (Checkpoints, "save_epochs", 2),
+        (Checkpoints, "finish", 1),
+        (Run, "save_metrics", 1),
         (Run, "finish", 1),
     ],
 )
@@ -127,15 +156,67 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(
     assert_equal_runs(fit(small, stopped.path, TINY, resume=True), whole)
 
 
+def test_a_file_is_whole_or_not_there_whichever_write_fails(
+    small: Path, whole: Run, tmp_path: Path
+) -> None:
+    for failing in range(1, 100):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            stop_at(monkeypatch, os, "fsync", failing)
+            with suppress(StoppedError):
+                fit(small, tmp_path / "run", TINY, resume=True)
+        for name in set(LEARNED) - {"network.pt"}:  # the best epoch so far
+            if (file := tmp_path / "run" / name).exists():
+                assert file.read_bytes() == (whole.path / name).read_bytes(), name
+        if Run(tmp_path / "run").finished:
+            break
+    assert failing > 5
+    assert_equal_runs(fit(small, tmp_path / "run", TINY, resume=True), whole)
+
+
 def test_what_is_done_is_not_done_again(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_at(monkeypatch, pipeline, "train", 1)
+    stop_at(monkeypatch, network_method, "train", 1)
     with pytest.raises(StoppedError):
         fit(small, tmp_path / "run", TINY)
-    for name in ("learn_vectors", "learn_topics", "WordLevelTrainer"):
-        stop_at(monkeypatch, pipeline, name, 1)
+    for name in MADE_ONCE:
+        stop_at(monkeypatch, material, name, 1)
     assert fit(small, tmp_path / "run", TINY, resume=True).finished
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "call"),
+    [
+        (Checkpoints, "save_state", 6),  # the last epoch is in the history, its checkpoint is not
+        (Checkpoints, "finish", 1),
+        (Run, "save_metrics", 1),
+        (Run, "finish", 1),
+    ],
+)
+def test_a_network_that_has_learned_does_not_learn_again(
+    small: Path, whole: Run, tmp_path: Path, target: object, name: str, call: int
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(network_method, "train", epochs_of(0.3, 0.4, 0.5))
+        stop_at(monkeypatch, target, name, call)
+        with pytest.raises(StoppedError):
+            fit(small, tmp_path / "run", TINY)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stop_at(monkeypatch, network_method, "train", 1)
+        run = fit(small, tmp_path / "run", TINY, resume=True)
+    assert kept_epoch(run) == 3
+    assert {path.name for path in run.path.iterdir()} == {p.name for p in whole.path.iterdir()}
+
+
+def test_parts_of_a_finished_run_are_removed_however_late_it_was_stopped(
+    small: Path, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as interrupted:
+        stop_at(interrupted, Parts, "forget", 1)
+        with pytest.raises(StoppedError):
+            fit(small, tmp_path / "run", TINY)
+    assert (tmp_path / "run" / "parts").is_dir()
+    assert_equal_runs(fit(small, tmp_path / "run", TINY, resume=True), whole)
 
 
 def test_a_resumed_run_keeps_its_arithmetic(
@@ -144,12 +225,12 @@ def test_a_resumed_run_keeps_its_arithmetic(
     settings = changed(precision="auto", epochs=2)
     monkeypatch.setattr("trainer.fitting._faster_precision", lambda *_: "fp32")
     with monkeypatch.context() as interrupted:
-        stop_at(interrupted, Run, "save_epochs", 2)
+        stop_at(interrupted, Checkpoints, "save_epochs", 2)
         with pytest.raises(StoppedError):
             fit(small, tmp_path / "run", settings)
     monkeypatch.setattr("trainer.fitting._faster_precision", lambda *_: "bf16")
     run = fit(small, tmp_path / "run", settings, resume=True)
-    assert [row.precision for row in run.epochs()] == ["fp32", "fp32"]
+    assert [row.precision for row in epochs(run)] == ["fp32", "fp32"]
 
 
 def test_a_run_is_not_overwritten(small: Path, whole: Run) -> None:
@@ -166,38 +247,48 @@ def test_a_run_does_not_go_on_with_other_settings(small: Path, whole: Run) -> No
 def test_a_finished_run_is_not_learned_again(
     small: Path, whole: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("learn_text", "encode_posts", "learn_vectors", "learn_topics", "train"):
-        stop_at(monkeypatch, pipeline, name, 1)
+    for name in MADE_ONCE:
+        stop_at(monkeypatch, material, name, 1)
+    stop_at(monkeypatch, network_method, "train", 1)
     assert fit(small, whole.path, TINY, resume=True) == whole
 
 
-def test_a_part_that_is_missing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not finished; give --resume"):
-        Run(tmp_path).topics()
-    assert Run(tmp_path).epochs() == []
-
-
 def epochs_of(*figures: float) -> Callable[..., Iterator[Epoch]]:
-    """Return a training whose F1@1 on dev goes like this, and its loss there with it."""
+    """Return a training whose F1@1 on dev goes like this, and its loss there with it.
 
-    def train(training: Any, *_: object) -> Iterator[Epoch]:  # noqa: ANN401
-        for number, f1 in enumerate(figures, 1):
+    An epoch writes its number over all that the network has learned.
+    """
+
+    def train(training: Training, *_: object) -> Iterator[Epoch]:
+        for number, f1 in enumerate(figures[training.epoch :], training.epoch + 1):
             training.epoch = number
+            with torch.no_grad():
+                for parameter in training.network.parameters():
+                    parameter.fill_(number)
             dev = Quality(*((f1,) * 5,) * 4)
             yield Epoch(number, 1.0, dev, 1.0 + f1, 0.0, "fp32")
 
     return train
 
 
+def kept_epoch(run: Run) -> int:
+    """Return the number of the epoch whose network the run has."""
+    numbers = {
+        float(x) for w in Checkpoints(run.path).load_state("network").values() for x in w.view(-1)
+    }
+    [number] = numbers
+    return int(number)
+
+
 @pytest.mark.parametrize(
     ("patience", "figures", "learned", "best"),
     [
-        (2, (0.3, 0.5, 0.4, 0.45, 0.6), 4, 0.5),
-        (2, (0.3, 0.5, 0.4, 0.55, 0.5), 5, 0.55),
-        (1, (0.3, 0.3, 0.9), 2, 0.3),  # as good is no better
-        (3, (0.5, 0.1, 0.2, 0.3, 0.4), 4, 0.5),
-        (9, (0.5, 0.1, 0.2), 3, 0.5),
-        (2, (0.0, 0.0, 0.0, 0.1), 3, 0.0),  # the first epoch is kept, however bad
+        (2, (0.3, 0.5, 0.4, 0.45, 0.6), 4, 2),
+        (2, (0.3, 0.5, 0.4, 0.55, 0.5), 5, 4),
+        (1, (0.3, 0.3, 0.9), 2, 1),  # as good is no better
+        (3, (0.5, 0.1, 0.2, 0.3, 0.4), 4, 1),
+        (9, (0.5, 0.1, 0.2), 3, 1),
+        (2, (0.0, 0.0, 0.0, 0.1), 3, 1),  # the first epoch is kept, however bad
     ],
 )
 def test_it_stops_when_patience_ends_and_keeps_the_best(
@@ -207,33 +298,33 @@ def test_it_stops_when_patience_ends_and_keeps_the_best(
     patience: int,
     figures: tuple[float, ...],
     learned: int,
-    best: float,
+    best: int,
 ) -> None:
-    monkeypatch.setattr(pipeline, "train", epochs_of(*figures))
+    monkeypatch.setattr(network_method, "train", epochs_of(*figures))
     run = fit(small, tmp_path / "run", changed(patience=patience, epochs=9))
-    assert len(run.epochs()) == learned
-    assert run.metrics()[0].f1 == pytest.approx(100 * best)
+    assert len(epochs(run)) == learned
+    assert kept_epoch(run) == best
 
 
 def test_the_best_epoch_may_be_chosen_by_loss(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "train", epochs_of(0.3, 0.2, 0.4, 0.5))
+    monkeypatch.setattr(network_method, "train", epochs_of(0.3, 0.2, 0.4, 0.5))
     run = fit(small, tmp_path / "run", changed(patience=2, epochs=9, select="loss"))
-    assert len(run.epochs()) == 4
-    assert run.metrics()[0].f1 == pytest.approx(20)
+    assert len(epochs(run)) == 4
+    assert kept_epoch(run) == 2
 
 
 def test_a_run_stopped_after_its_last_epoch_learns_no_other(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = changed(patience=1, epochs=9)
-    monkeypatch.setattr(pipeline, "train", epochs_of(0.5, 0.5, 0.9))
+    monkeypatch.setattr(network_method, "train", epochs_of(0.5, 0.5, 0.9))
     with monkeypatch.context() as interrupted:
         stop_at(interrupted, Run, "finish", 1)
         with pytest.raises(StoppedError):
             fit(small, tmp_path / "run", settings)
-    assert len(fit(small, tmp_path / "run", settings, resume=True).epochs()) == 2
+    assert len(epochs(fit(small, tmp_path / "run", settings, resume=True))) == 2
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
@@ -255,12 +346,12 @@ def test_bad_lines_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     corpus = planted_corpus(tmp_path / "corpus")
     content = (corpus / "train.jsonl").read_bytes()
     write_file(corpus / "train.jsonl", b"bad\n" + content)
-    assert fit(corpus, tmp_path / "run", changed(epochs=1)).data().train_posts == 120
+    assert fit(corpus, tmp_path / "run", changed(epochs=1)).text.data.train_posts == 120
     shown = " ".join(capsys.readouterr().err.split())
     assert "1 bad lines (line 1: JSON is malformed" in shown
 
 
-@pytest.mark.parametrize("method", ["lstm", "tab-lstm"])
+@pytest.mark.parametrize("method", ["lstm", "avg-lstm", "vab-lstm", "tab-lstm"])
 def test_each_method_learns_what_was_planted(small: Path, tmp_path: Path, method: str) -> None:
     run = fit(small, tmp_path / "run", changed(method=method, epochs=8))
     assert run.metrics()[0].f1 > 90

@@ -14,6 +14,7 @@ from export.errors import ScoreParityError, TopicParityError
 from tests.conftest import SMALL
 from tests.support.learning import changed, write_splits
 from trainer import release as releases
+from trainer.checkpoints import Checkpoints
 from trainer.corpus import split
 from trainer.errors import CorpusError
 from trainer.evaluate import POPULARITY, evaluate, recommend
@@ -44,7 +45,7 @@ def altered(graph: bytes, shape: tuple[int, ...], at: tuple[int, ...], by: float
 
 def test_golden_examples_hold_no_post(bundle: Bundle, corpus: Path, run: Run) -> None:
     posts = posts_of(corpus)
-    read = {tuple(one.ids) for one in run.tokenizer().encode_batch_fast(posts)}
+    read = {tuple(one.ids) for one in run.text.reader.words.encode_batch_fast(posts)}
     examples = bundle.golden()
     for example in examples:
         assert example.text not in posts
@@ -62,7 +63,7 @@ def test_a_run_is_exported_again_with_the_same_digest(
     serve(monkeypatch, bundle.graph(VARIANT))
     made = release(run, tmp_path)
     assert made.path.name == bundle.digest
-    assert made.posts == np.count_nonzero(run.dev_ids().lengths)
+    assert made.posts == np.count_nonzero(run.dev.ids.lengths)
 
 
 def test_the_graph_is_within_tolerance_of_gensim_and_torch(
@@ -76,10 +77,10 @@ def test_the_graph_is_within_tolerance_of_gensim_and_torch(
 
 
 def test_the_reference_ranks_as_the_module_that_is_exported(run: Run) -> None:
-    reference = Reference(run)
-    posts = run.dev_ids().take(np.arange(20))
+    reference = Reference.of(run)
+    posts = run.dev.take(np.arange(20))
     graph = reference.graph()
-    for ids, answer in zip(posts, reference.answers(posts), strict=True):
+    for ids, answer in zip(posts.ids, reference.answers(posts), strict=True):
         theta, hashtags, scores, _ = graph(torch.tensor(ids.astype(np.int64))[None])
         assert theta[0].numpy() == pytest.approx(answer.theta, abs=1e-5)
         assert hashtags[0].tolist()[0] == answer.hashtags.tolist()[0]
@@ -100,7 +101,7 @@ def test_altered_scores_are_not_released(
 def test_altered_topics_are_not_released(
     bundle: Bundle, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card, word = bundle.manifest.model, int(run.dev_ids()[0][0])
+    card, word = bundle.manifest.model, int(run.dev.ids[0][0])
     shape = (card.vocabulary, card.topics)
     serve(monkeypatch, altered(bundle.graph(VARIANT), shape, (word, 0), 9.0))
     with pytest.raises(TopicParityError):
@@ -112,17 +113,16 @@ def test_the_card_tells_what_the_model_is(bundle: Bundle, run: Run, corpus: Path
     card, data = bundle.manifest.model, bundle.manifest.data
     assert (card.method, card.protocol, card.max_words) == ("tab-lstm", "stripped", 40)
     assert (card.topics, card.dimensions, card.hidden) == (10, 32, 48)
-    assert card.vocabulary == run.tokenizer().get_vocab_size() == len(run.topics().exp_elog_beta)
-    assert card.hashtags == len(bundle.hashtags()) == len(run.hashtags())
+    assert card.vocabulary == run.text.reader.words.get_vocab_size()
+    assert card.hashtags == len(bundle.hashtags()) == len(run.text.hashtags)
     assert card.ranked == min(50, card.hashtags)
     times = [post.created_at for post in split(corpus, "train")]
     assert (data.first, data.last) == (times[0], times[-1])
     assert (data.train_posts, data.dev_posts) == (1_920, 240)
     assert bundle.manifest.metrics == run.metrics()
     assert {row.split for row in run.metrics()} == {"dev"}
-    assert max(row.dev_f1_at_1 for row in run.epochs()) == pytest.approx(
-        run.metrics()[0].f1, abs=0.005
-    )
+    best = max(row.dev_f1_at_1 for row in Checkpoints(run.path).epochs())
+    assert best == pytest.approx(run.metrics()[0].f1, abs=0.005)
 
 
 def test_the_manifest_tells_what_made_it(bundle: Bundle) -> None:
@@ -130,17 +130,6 @@ def test_the_manifest_tells_what_made_it(bundle: Bundle) -> None:
         assert bundle.manifest.libraries[name] == metadata.version(name)
     assert [card.name for card in bundle.manifest.inputs] == ["ids"]
     assert bundle.manifest.revision
-
-
-def test_a_revision_is_a_commit_or_else_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releases, "_output", lambda *command: " ".join(command))
-    assert "describe" in releases._revision()
-
-    def without_git(*_: str) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(releases, "_output", without_git)
-    assert releases._revision() == f"tagstream {metadata.version('tagstream')}"
 
 
 def test_topics_are_told_by_their_words(bundle: Bundle) -> None:
@@ -164,7 +153,7 @@ def test_what_is_served_scores_on_dev_as_training_reported(
 
 def test_posts_without_words_are_answered_with_nothing_and_count(predictor: Predictor) -> None:
     texts = ["", predictor.bundle.golden()[0].text, "#only #hashtags"]
-    ranked = recommend(predictor, texts)
+    ranked = recommend(predictor, predictor.encode(texts))
     assert [len(best) for best in ranked] == [0, 5, 0]
 
 

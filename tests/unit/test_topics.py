@@ -6,8 +6,8 @@ import torch
 
 from export.graph import TopicInference
 from tests.support.learning import GROUPS, WORDS, changed, group_rows, planted_ids
-from trainer.encoding import infer_topics
 from trainer.ragged import Ragged
+from trainer.reading import infer_topics
 from trainer.topics import TopicModel, bag_of_words, gensim_inference, learn_topics
 
 SETTINGS = changed(topics=GROUPS, topic_passes=10)

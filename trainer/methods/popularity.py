@@ -1,23 +1,31 @@
 """The yardstick that every method must beat: the most frequent hashtags, whatever the text."""
 
-from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
 
-from trainer.corpus import LabelledPost
-from trainer.labels import HashtagCounter
+import numpy as np
+
+from trainer.material import Material
+from trainer.reading import Inputs
+from trainer.recommender import Rows
+from trainer.settings import FitSettings
 
 
 class Popularity:
-    """Recommends the hashtags of the most training posts."""
+    """Recommends the hashtags of the most training posts, which are the first rows."""
 
-    def __init__(self) -> None:
-        self._counter = HashtagCounter()
+    @classmethod
+    def fit(cls, material: Material, settings: FitSettings, folder: Path) -> Self:
+        """Learn nothing: hashtags are counted for every method."""
+        del material, settings, folder
+        return cls()
 
-    def fit(self, posts: Iterable[LabelledPost]) -> None:
-        """Count the hashtags."""
-        for post in posts:
-            self._counter.add(post)
+    @classmethod
+    def load(cls, folder: Path, settings: FitSettings) -> Self:
+        """Return the method."""
+        del folder, settings
+        return cls()
 
-    def recommend(self, texts: Sequence[str], k: int) -> list[list[str]]:
-        """Return the same hashtags for each text."""
-        best = [hashtag.canonical for hashtag in self._counter.frequent(1)[:k]]
-        return [best] * len(texts)
+    def rank(self, posts: Inputs, k: int) -> Rows:
+        """Return the same hashtags [posts, k] for each post."""
+        return np.tile(np.arange(k, dtype=np.int64), (len(posts), 1))

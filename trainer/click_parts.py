@@ -1,0 +1,59 @@
+"""What the commands of `trainer` have in common."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+from click.core import ParameterSource
+
+from export.errors import BundleError, ParityError, RegistryError
+from export.text import PROTOCOLS, Protocol
+from trainer.errors import TrainerError
+from worker.errors import StopError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+CORPUS = click.Path(exists=True, file_okay=False, path_type=Path)
+PROTOCOLS_HELP = f"Text that the model reads, by commas: {', '.join(PROTOCOLS)}."
+_NOT_GIVEN = (ParameterSource.DEFAULT, None)
+
+
+def in_one_line(command: _F) -> _F:
+    """Tell people what went wrong without a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        try:
+            return command(*args, **kwargs)
+        except (TrainerError, BundleError, ParityError, RegistryError, StopError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return cast("_F", guarded)
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that someone chose: by a flag, the environment or a file."""
+    source = click.get_current_context().get_parameter_source
+    return {name: value for name, value in values.items() if source(name) not in _NOT_GIVEN}
+
+
+def protocols(names: str) -> list[Protocol]:
+    """Return the text protocols of a flag; raises `click.BadParameter` on one that is none."""
+    asked = [name for name in PROTOCOLS if name in names.split(",")]
+    if len(asked) != len(names.split(",")):
+        raise click.BadParameter(f"one or more of {', '.join(PROTOCOLS)}", param_hint="--protocol")
+    return asked
+
+
+def numbers(text: str | None) -> list[int]:
+    """Return the numbers of a flag, by commas; raises `click.BadParameter`."""
+    try:
+        found = [int(part) for part in text.split(",")] if text else []
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no list of numbers such as 50,100") from error
+    if any(number < 1 for number in found):
+        raise click.BadParameter(f"{text!r} has a number below 1")
+    return found

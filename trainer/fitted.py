@@ -1,0 +1,61 @@
+"""A method learned once for all who ask: compared by itself, or part of another."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from trainer.catalogue import method_card
+from trainer.checkpoints import Checkpoints, write_durably
+from trainer.material import Material
+from trainer.provenance import Provenance
+from trainer.recommender import Method
+from trainer.settings import FitSettings
+
+COST = "cost.json"
+SETTINGS = "settings.json"
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What learning took: seconds without what methods share, threads, and where and by what."""
+
+    seconds: float
+    provenance: Provenance
+
+
+def fitted(material: Material, settings: FitSettings) -> Method:
+    """Return the method of `settings`, learned from the material now or before."""
+    card = method_card(settings.method).load()
+    return card.load(fitted_folder(material, settings), settings)
+
+
+def fitted_folder(material: Material, settings: FitSettings) -> Path:
+    """Return the folder of a method that has learned."""
+    card = method_card(settings.method).load()
+
+    def fill(folder: Path) -> None:
+        started = time.monotonic()
+        card.fit(material, settings, folder)
+        # An interrupted training is as long as its epochs.
+        seconds = sum(row.seconds for row in Checkpoints(folder).epochs())
+        cost = Cost(seconds or time.monotonic() - started, Provenance.of_this_process())
+        write_durably(folder / SETTINGS, msgspec.json.encode(settings))
+        write_durably(folder / COST, msgspec.json.encode(cost))
+
+    return material.parts.folder(settings.method, _of(material, settings), fill)
+
+
+def is_fitted(material: Material, settings: FitSettings) -> bool:
+    """Whether a method has learned already."""
+    return material.parts.has(settings.method, _of(material, settings))
+
+
+def _of(material: Material, settings: FitSettings) -> dict[str, object]:
+    """Return what names a method: the file of further posts counts by its digest alone."""
+    own = msgspec.structs.replace(settings, further=None)
+    return {"material": material.of, "settings": msgspec.to_builtins(own)}
+
+
+def kept_settings(folder: Path) -> FitSettings:
+    """Return how the method in a folder was learned."""
+    return msgspec.json.decode((folder / SETTINGS).read_bytes(), type=FitSettings)

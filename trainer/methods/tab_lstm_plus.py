@@ -1,0 +1,149 @@
+"""TAB-LSTM that reads more of a post and is kept from overfitting: our best single model.
+
+It differs from the paper's by ingredients, each of which can be left out (`--without`), so that
+an ablation shows what it is worth.
+"""
+
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from export.manifest import CONTEXT
+from export.text import PADDING_ID, UNKNOWN_ID
+from trainer.errors import TrainerError
+from trainer.material import Material
+from trainer.network_method import NetworkMethod, Sizes
+from trainer.networks import Network, TopicalAttention, word_embedding
+from trainer.settings import FitSettings
+
+PIECES = ("context", "bigrams", "mean", "maximum", "lstm", "dropout")
+LEARNING = {"smoothing": {"smoothing": 0.0}, "decay": {"rate_left": 1.0}}  # as if never set
+INGREDIENTS = (*PIECES, *LEARNING)
+READING = frozenset({"context", "bigrams", "mean", "lstm"})
+BUCKETS = 2**18  # of bigrams
+BOTTLENECK = 400
+DROPPED_INPUT, DROPPED_WORDS, DROPPED_OUTPUT = 0.2, 0.1, 0.4
+# Multipliers of the two ids of a bigram: odd, so that they mix all bits of a power of two.
+_FIRST, _SECOND = 1_000_003, 31
+
+
+class PlusNetwork(Network):
+    """Attention and maximum over LSTM states, means of words, bigrams and context → logits.
+
+    The pieces are put side by side, pass through a bottleneck with tanh, and give one logit a
+    hashtag. Bigrams are hashed inside the network, so a bundle needs no further input for them.
+    """
+
+    def __init__(
+        self, settings: FitSettings, sizes: Sizes, vectors: npt.NDArray[np.float32]
+    ) -> None:
+        super().__init__()
+        left_out = without(settings)
+        self._has = {name: name not in left_out for name in PIECES}
+        dimensions, hidden = sizes.dimensions, settings.hidden
+        self.embedding = word_embedding(vectors)
+        width = 0
+        if self._has["lstm"]:
+            self.lstm = nn.LSTM(dimensions, hidden, batch_first=True)
+            self.pool = TopicalAttention(sizes.topics, hidden)
+            width += hidden * (1 + self._has["maximum"])
+        if self._has["mean"]:
+            width += dimensions
+        if self._has["bigrams"]:
+            self.bigrams = _embedding(BUCKETS, dimensions)
+            width += dimensions
+        if self._has["context"]:
+            self.further = (CONTEXT,)
+            self.context = _embedding(sizes.context, dimensions)
+            width += dimensions
+        self.bottleneck = nn.Linear(width, BOTTLENECK)
+        self.output = nn.Linear(BOTTLENECK, sizes.hashtags)
+
+    def forward(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [B, M] and attention [B, L] for ids [B, L], θ [B, K], context [B, C]."""
+        words = ids != PADDING_ID
+        ids = self._drop_ids(ids, words, UNKNOWN_ID)
+        read = self._drop(self.embedding(ids), DROPPED_INPUT)
+        attention = words.to(read.dtype) / words.sum(dim=1, keepdim=True).clamp(min=1)
+        pieces = []
+        if self._has["lstm"]:
+            states, _ = self.lstm(read)
+            post, attention = self.pool(states, words, theta)
+            pieces.append(post)
+            if self._has["maximum"]:
+                # States lie in (-1, 1), so padding never is the largest; no word gives zeros.
+                highest = states.masked_fill(~words.unsqueeze(2), -1.0).amax(dim=1)
+                pieces.append(highest * words.any(dim=1, keepdim=True))
+        if self._has["mean"]:
+            pieces.append(_mean(read, words))
+        if self._has["bigrams"]:
+            hashed = (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % BUCKETS
+            pieces.append(_mean(self.bigrams(hashed), words[:, 1:]))
+        for context in further:
+            some = context != PADDING_ID
+            kept = self._drop_ids(context, some, PADDING_ID)
+            pieces.append(_mean(self.context(kept), some & (kept != PADDING_ID)))
+        joined = self._drop(torch.cat(pieces, dim=1), DROPPED_INPUT)
+        post = self._drop(torch.tanh(self.bottleneck(joined)), DROPPED_OUTPUT)
+        return self.output(post), attention
+
+    def _drop(self, values: Tensor, share: float) -> Tensor:
+        return functional.dropout(values, share, self.training and self._has["dropout"])
+
+    def _drop_ids(self, ids: Tensor, some: Tensor, instead: int) -> Tensor:
+        """Hide a tenth of the words while learning, so that the model leans on no single one."""
+        if not (self.training and self._has["dropout"]):
+            return ids
+        return ids.masked_fill(
+            some & (torch.rand(ids.shape, device=ids.device) < DROPPED_WORDS), instead
+        )
+
+
+def _mean(values: Tensor, some: Tensor) -> Tensor:
+    """Return the mean [B, d] of those values [B, L, d] that count; zero where none does."""
+    share = some.unsqueeze(2).to(values.dtype)
+    return (values * share).sum(dim=1) / share.sum(dim=1).clamp(min=1)
+
+
+def _embedding(rows: int, dimensions: int) -> nn.Embedding:
+    """Return vectors that begin at random, small beside those of words."""
+    embedding = nn.Embedding(rows, dimensions, sparse=True)
+    nn.init.normal_(embedding.weight, std=0.05)
+    return embedding
+
+
+def without(settings: FitSettings) -> frozenset[str]:
+    """Return the ingredients that are left out.
+
+    Raises `TrainerError` on one that is none, and where nothing is left that reads a post.
+    """
+    names = frozenset(name.strip() for name in settings.without.split(",") if name.strip())
+    if unknown := names - set(INGREDIENTS):
+        raise TrainerError(
+            f"--without {', '.join(sorted(unknown))}: the ingredients are {', '.join(INGREDIENTS)}"
+        )
+    if names >= READING:
+        raise TrainerError(f"--without {settings.without} leaves nothing to read")
+    return names
+
+
+class TabLstmPlus(NetworkMethod):
+    """TAB-LSTM with more to read and less to learn by heart."""
+
+    @staticmethod
+    def build(settings: FitSettings, sizes: Sizes, vectors: npt.NDArray[np.float32]) -> PlusNetwork:
+        """Return the network before it has learned."""
+        return PlusNetwork(settings, sizes, vectors)
+
+    @classmethod
+    def fit(cls, material: Material, settings: FitSettings, folder: Path) -> Self:
+        """Learn with what is not left out."""
+        for name in without(settings) & LEARNING.keys():
+            settings = msgspec.structs.replace(settings, **LEARNING[name])
+        return super().fit(material, settings, folder)

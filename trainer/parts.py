@@ -1,0 +1,58 @@
+"""Parts that several methods share, each learned once and kept by the digest of what made it."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from trainer.arrays import load_arrays, save_arrays
+
+_T = TypeVar("_T")
+
+
+def digest(of: Mapping[str, object]) -> str:
+    """Return a name for all that made a part: files by their SHA-256, settings by their values."""
+    return hashlib.sha256(msgspec.json.encode(of, order="sorted")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A folder of parts; deleting it costs time and nothing else."""
+
+    path: Path
+
+    def has(self, name: str, of: Mapping[str, object]) -> bool:
+        """Whether a part is kept already."""
+        stem = self.path / f"{name}-{digest(of)}"
+        return stem.exists() or stem.with_name(f"{stem.name}.npz").exists()
+
+    def kept(
+        self, name: str, of: Mapping[str, object], make: Callable[[], _T], kind: type[_T]
+    ) -> _T:
+        """Return a dataclass of arrays, made only where it is not kept yet."""
+        file = self.path / f"{name}-{digest(of)}.npz"
+        if not file.exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            save_arrays(file, make())
+        return load_arrays(file, kind)
+
+    def folder(self, name: str, of: Mapping[str, object], fill: Callable[[Path], None]) -> Path:
+        """Return a folder that `fill` has filled to its end, now or before.
+
+        What an interrupted `fill` left is still there when it is called again.
+        """
+        folder = self.path / f"{name}-{digest(of)}"
+        if not folder.exists():
+            unfinished = folder.with_name(f".{folder.name}")
+            unfinished.mkdir(parents=True, exist_ok=True)
+            fill(unfinished)
+            unfinished.rename(folder)
+        return folder
+
+    def forget(self) -> None:
+        """Remove all parts."""
+        shutil.rmtree(self.path, ignore_errors=True)
