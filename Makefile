@@ -8,7 +8,7 @@ TORCH_BACKEND ?=
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
-.PHONY: demo test lint chaos env pins clean
+.PHONY: demo test lint chaos paper env pins clean
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
@@ -38,6 +38,10 @@ env: $(ENV)
 
 $(ENV): requirements/dev.txt pyproject.toml
 	PYTHON=$(PYTHON) TORCH_BACKEND=$(TORCH_BACKEND) deploy/local/environment $(VENV)
+
+# Every table and figure of the paper, some hours on a CPU; DATA is the folder of the corpora.
+paper: $(ENV)
+	$(BIN)/python -m benchmarks.paper $(DATA)
 
 pins:
 	for extra in worker trainer dev; do \

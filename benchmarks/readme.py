@@ -3,10 +3,13 @@
 import json
 import re
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from benchmarks.record import RESULTS
+from trainer.catalogue import METHODS
 
+PAPER = RESULTS / "paper"
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 DEMOS = {"synthetic": "made-up posts", "time_per_source": "real tweets, trained on the past"}
@@ -14,7 +17,7 @@ DEMOS = {"synthetic": "made-up posts", "time_per_source": "real tweets, trained 
 
 def figures() -> str:
     """Return the tables, made from the results alone."""
-    return f"\n{_demos()}\n{_kills()}\n"
+    return f"\n{_demos()}\n{_paper()}\n{_kills()}\n"
 
 
 def main() -> None:
@@ -55,6 +58,36 @@ def _demos() -> str:
 
 def _figures(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result["figures"] for result in results]
+
+
+def _paper() -> str:
+    """Return Table 2 at a glance: means over seeds, of the cells that were measured."""
+    cells: dict[str, dict[tuple[str, int], list[dict[str, Any]]]] = {}
+    rows = json.loads((PAPER / "table2-main_random.json").read_text())
+    posts = f"{rows[0]['test_posts']:,} test posts"
+    for row in rows:
+        cells.setdefault(row["method"], {}).setdefault((row["protocol"], row["k"]), []).append(row)
+    lines = [
+        f"| `trainer compare`, {posts} | F1@1 | Hit@5 | seeds | F1@1, words kept | seeds |",
+        "|---" * 6 + "|",
+    ]
+    for method in METHODS:
+        if method in cells:
+            at = cells[method]
+            stripped, kept = at.get(("stripped", 1), []), at.get(("words-kept", 1), [])
+            figures = (
+                _mean(stripped, "f1"),
+                _mean(at.get(("stripped", 5), []), "hit"),
+                str(len(stripped)),
+                _mean(kept, "f1"),
+                str(len(kept)),
+            )
+            lines.append(f"| {method} | {' | '.join(figures)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> str:
+    return f"{mean(row[name] for row in rows):.2f} %" if rows else "not measured"
 
 
 def _kills() -> str:

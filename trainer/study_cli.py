@@ -156,7 +156,7 @@ def report(results: Path, output: Path | None, texts: tuple[str, ...], parts: Pa
 
     Everything comes from RESULTS alone; only --text asks the networks in --parts.
     """
-    from trainer.report import write_report  # noqa: PLC0415
+    from trainer.report.page import write_report  # noqa: PLC0415
 
     click.echo(write_report(results, output or results / "report.html", texts, parts))
 

@@ -12,7 +12,7 @@ from trainer.checkpoints import EpochRow
 from trainer.compare import ConfusionRow, CostRow, CurveRow, SureRow
 from trainer.corpus_card import CorpusRow, TopicsRow
 from trainer.provenance import Provenance
-from trainer.report import write_report
+from trainer.report.page import write_report
 from trainer.results import QualityRow, merge_rows
 from trainer.significance import Difference, Interval
 

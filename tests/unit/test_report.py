@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import report
 from tests.support.report import METHODS, Page, Rows, page_of, study_rows
-from trainer.paper_figures import TABLE_2, TABLE_3, TABLE_4, Figures
-from trainer.report_scale import apart, ticks_of
+from trainer.report.paper import TABLE_2, TABLE_3, TABLE_4, Figures
+from trainer.report.scale import apart, ticks_of
 from trainer.results import QualityRow
 
 SHOWN = ((1, "precision"), (1, "recall"), (1, "f1"), (5, "f1"), (1, "hit"), (5, "hit"))

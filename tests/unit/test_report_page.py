@@ -13,7 +13,7 @@ from trainer.attention import AttentionRow, heat_map, load_network
 from trainer.compare import Writer, compare
 from trainer.errors import TrainerError
 from trainer.parts import Parts
-from trainer.report import write_report
+from trainer.report.page import write_report
 from trainer.study import Case, Study
 
 HOSTILE = """</style><script>alert('x')</script>"&amp;{{ 7 * 7 }}"""

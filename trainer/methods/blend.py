@@ -1,5 +1,6 @@
 """Late fusion: what similar posts had, and what the network expects, each for itself."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,7 @@ class Blend:
         """Take the network that was learned for all, and weigh it on dev."""
         NeighboursWithContext.fit(material, settings, _made(folder / NEIGHBOURS))
         learned = fitted_folder(material, _network(settings))
-        shutil.copytree(learned, folder / NETWORK, dirs_exist_ok=True)
+        shutil.copytree(learned, folder / NETWORK, copy_function=_linked, dirs_exist_ok=True)
         neighbours, network = _loaded(folder, settings)
         choice = weigh(neighbours, network, material.dev)
         (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
@@ -109,6 +110,15 @@ def _opinions(
 def _loaded(folder: Path, settings: FitSettings) -> tuple[Shares, Probabilities]:
     neighbours = NeighboursWithContext.load(folder / NEIGHBOURS, settings)
     return neighbours, TabLstmPlus.load(folder / NETWORK, _network(settings))
+
+
+def _linked(source: str, target: str) -> None:
+    """Let two names stand for one file, where a copy would be hundreds of megabytes."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def _network(settings: FitSettings) -> FitSettings:

@@ -10,8 +10,8 @@ from export.text import SPECIAL_WORDS
 from trainer.attention import ATTENTIVE, AttentionRow, heat_map, load_network
 from trainer.errors import TrainerError
 from trainer.recommender import Recommender
-from trainer.report_rows import Block, Results, by_block, grouped
-from trainer.report_words import about, label
+from trainer.report.rows import Block, Results, by_block, grouped
+from trainer.report.words import about, label
 
 _SUGGESTED = 5
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from trainer.compare import CostRow, SureRow
-from trainer.report_rows import Block, Results, by_method, in_block, method_order
-from trainer.report_tables import Cell, Column, Table, mean, method_bodies, table
-from trainer.report_words import (
+from trainer.report.rows import Block, Results, by_method, in_block, method_order
+from trainer.report.tables import Cell, Column, Table, mean, method_bodies, table
+from trainer.report.words import (
     INTERVAL,
     about,
     between,

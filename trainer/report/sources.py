@@ -6,8 +6,8 @@ from typing import Any
 
 from trainer.catalogue import METHODS
 from trainer.provenance import Provenance
-from trainer.report_rows import Results, by_block, by_method, grouped
-from trainer.report_words import about, group, label
+from trainer.report.rows import Results, by_block, by_method, grouped
+from trainer.report.words import about, group, label
 
 _MISTAKES = 6
 

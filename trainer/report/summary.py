@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.compare import REFERENCE, SureRow
-from trainer.paper_figures import IMPROVEMENT, TABLE_2
-from trainer.report_quality import LEAKY
-from trainer.report_rows import Block, Results, by_block, by_method, in_block
-from trainer.report_words import INTERVAL, between, chance, label, percent, read_as, signed
+from trainer.report.paper import IMPROVEMENT, TABLE_2
+from trainer.report.quality import LEAKY
+from trainer.report.rows import Block, Results, by_block, by_method, in_block
+from trainer.report.words import INTERVAL, between, chance, label, percent, read_as, signed
 from trainer.results import QualityRow
 
 _PLAIN = "lstm"  # what the paper's improvement is over

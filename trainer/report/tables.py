@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Literal
 
 from trainer.compare import REFERENCE
-from trainer.paper_figures import Figures
-from trainer.report_rows import grouped
-from trainer.report_words import NONE, group, label, percent
+from trainer.report.paper import Figures
+from trainer.report.rows import grouped
+from trainer.report.words import NONE, group, label, percent
 from trainer.results import QualityRow
 
 Best = Literal["", "most", "least"]

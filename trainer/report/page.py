@@ -8,16 +8,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trainer.checkpoints import write_durably
-from trainer.paper_figures import PAPER_SOURCE, PAPER_TITLE
-from trainer.report_attention import ask, attention_figures
-from trainer.report_certainty import certainty_table, cost_table
-from trainer.report_figures import distance_figures, learning_figures, quality_figures
-from trainer.report_quality import corpus_table, quality_table
-from trainer.report_rows import Results, by_block
-from trainer.report_sources import method_notes, mistakes, sources, topics
-from trainer.report_summary import findings
-from trainer.report_sweeps import ablation_tables, topic_tables, vector_tables
-from trainer.report_words import read_as
+from trainer.report.attention import ask, attention_figures
+from trainer.report.certainty import certainty_table, cost_table
+from trainer.report.figures import distance_figures, learning_figures, quality_figures
+from trainer.report.paper import PAPER_SOURCE, PAPER_TITLE
+from trainer.report.quality import corpus_table, quality_table
+from trainer.report.rows import Results, by_block
+from trainer.report.sources import method_notes, mistakes, sources, topics
+from trainer.report.summary import findings
+from trainer.report.sweeps import ablation_tables, topic_tables, vector_tables
+from trainer.report.words import read_as
 from trainer.significance import CONFIDENCE, RESAMPLES
 
 
@@ -68,7 +68,7 @@ def render(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html").render(
+    return environment.get_template("page.html").render(
         sections=sections,
         paper_title=PAPER_TITLE,
         paper_source=PAPER_SOURCE,

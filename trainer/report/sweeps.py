@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.compare import REFERENCE
-from trainer.paper_figures import TABLE_3, TABLE_4, Figures
-from trainer.report_quality import LEAKY, OTHER_POSTS, OTHER_TEXT
-from trainer.report_rows import Block, Results, by_block, by_method, grouped
-from trainer.report_tables import (
+from trainer.report.paper import TABLE_3, TABLE_4, Figures
+from trainer.report.quality import LEAKY, OTHER_POSTS, OTHER_TEXT
+from trainer.report.rows import Block, Results, by_block, by_method, grouped
+from trainer.report.tables import (
     SHOWN,
     Body,
     Cell,
@@ -19,7 +19,7 @@ from trainer.report_tables import (
     quality_columns,
     table,
 )
-from trainer.report_words import about, label, numbers, seeds_of, signed
+from trainer.report.words import about, label, numbers, seeds_of, signed
 from trainer.results import QualityRow
 
 _F1 = [name for name, _, _ in SHOWN].index("F1@1")

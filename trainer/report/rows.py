@@ -13,7 +13,7 @@ from trainer.catalogue import METHODS
 from trainer.compare import ConfusionRow, CostRow, CurveRow, SureRow
 from trainer.corpus_card import CorpusRow, TopicsRow
 from trainer.errors import TrainerError
-from trainer.paper_figures import TABLE_2
+from trainer.report.paper import TABLE_2
 from trainer.results import EVIDENCE, QualityRow, read_rows
 
 _DISTINCT = "table2-without-near-duplicates"

@@ -7,9 +7,9 @@ from typing import TypeVar
 from trainer.attention import DistanceRow
 from trainer.checkpoints import EpochRow
 from trainer.compare import CurveRow
-from trainer.report_charts import Chart, Series, chart
-from trainer.report_rows import Block, Results, by_block, by_method, grouped
-from trainer.report_words import about, label, numbers, seeds_of
+from trainer.report.charts import Chart, Series, chart
+from trainer.report.rows import Block, Results, by_block, by_method, grouped
+from trainer.report.words import about, label, numbers, seeds_of
 from trainer.results import QualityRow
 
 # Their attention is fixed: all on the last word, or even.

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.compare import REFERENCE
-from trainer.report_rows import ORDER
-from trainer.report_scale import apart, ticks_of
-from trainer.report_words import group, label
+from trainer.report.rows import ORDER
+from trainer.report.scale import apart, ticks_of
+from trainer.report.words import group, label
 
 WIDTH, HEIGHT = 360.0, 280.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 96.0, 10.0, 48.0

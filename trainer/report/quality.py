@@ -1,9 +1,9 @@
 """Tables 1 and 2 of the report: the corpora, and every method on each of them."""
 
 from trainer.corpus_card import CorpusRow
-from trainer.paper_figures import PAPER_TITLE, TABLE_1, TABLE_2
-from trainer.report_rows import Block, Results, by_block, by_method, in_block
-from trainer.report_tables import (
+from trainer.report.paper import PAPER_TITLE, TABLE_1, TABLE_2
+from trainer.report.rows import Block, Results, by_block, by_method, in_block
+from trainer.report.tables import (
     Body,
     Cell,
     Column,
@@ -14,7 +14,7 @@ from trainer.report_tables import (
     quality_columns,
     table,
 )
-from trainer.report_words import (
+from trainer.report.words import (
     about,
     numbers,
     percent,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from trainer.catalogue import METHODS
-from trainer.paper_figures import TABLE_2
-from trainer.report_rows import Block, Results, grouped, in_block, method_order
+from trainer.report.paper import TABLE_2
+from trainer.report.rows import Block, Results, grouped, in_block, method_order
 from trainer.significance import CONFIDENCE
 
 NONE = "–"
