@@ -74,7 +74,7 @@ class Bundle:
         return self._parsed(TOKENIZER, Tokenizer.from_buffer)
 
     def context(self) -> Tokenizer:
-        """Return the rules and the vocabulary of mentions and link domains."""
+        """Return the rules and the vocabulary of mentions and words of links."""
         return self._parsed(CONTEXT, Tokenizer.from_buffer)
 
     def hashtags(self) -> list[Hashtag]:

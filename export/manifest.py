@@ -10,7 +10,7 @@ from export.errors import BundleCorruptError, BundleIncompatibleError
 SCHEMA = 2  # 2: golden examples tell the context that they have
 OLDEST_SCHEMA = 1
 IDS = "ids"  # int64 [B, L], word ids by tokenizer.json
-CONTEXT = "context"  # int64 [B, C], mentions and link domains by context.json
+CONTEXT = "context"  # int64 [B, C], mentions and words of links by context.json
 
 
 class FileCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

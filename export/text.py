@@ -20,7 +20,7 @@ PADDING_ID = 0
 UNKNOWN_ID = 1
 SPECIAL_WORDS = ("[PAD]", "[UNK]")
 MAX_WORDS = 40  # paper, section 4.2.2
-MAX_CONTEXT = 10  # mentions and links of a post that are read
+MAX_CONTEXT = 20  # mentions and words of links that are read of a post
 
 # Oniguruma's \w depends on its build; these classes do not. Marks belong to the word they modify.
 # The joiner of emoji and their two styles (marks, by their class) are looked through.
@@ -32,7 +32,8 @@ _HASHTAG = _HASHTAG_SIGN + _WORD + "++"  # possessive: an ellipsis cannot shorte
 _WHOLE_HASHTAG = _HASHTAG + r"(?!…|\.\.\.)"  # before an ellipsis it may have been cut
 _LINK = r"(?i)(?:https?://|www\.|pic\.twitter\.com/)\S*"
 _GLUED = "(?:[#＃@＠]" + _WORD + "++)*+"
-_MENTION = _NOT_AFTER_WORD + "[@＠]" + _WORD + "++" + _GLUED
+_MENTIONED = _NOT_AFTER_WORD + "[@＠]" + _WORD + "++"
+_MENTION = _MENTIONED + _GLUED
 # Three or more of one letter become two: each letter of a run that two equal ones still follow
 # goes. `Replace` has no back references in its replacement, so the rule is written as a removal.
 _ELONGATION = r"(\p{L})\1*(?=\1\1)"
@@ -56,18 +57,18 @@ _TOKEN = "|".join(
         r"(?:(?![\p{Han}\p{Hiragana}\p{Katakana}])" + _WORD + r")+(?:['’]\p{L}+)*",
     ]
 )
-
-
-# A mention, or the domain of a link: what a post points at, beside its words.
-_CONTEXT_TOKEN = "|".join(
+# What a post points at beside its words: a mention, or a link, up to where it is cut or may tell
+# a hashtag. Of a link the words are read: those of its domain, then those of its path.
+_LINKED = r"[^\s#＃…]+"
+_POINTER = "|".join(
     [
-        _NOT_AFTER_WORD + "[@＠]" + _WORD + "++",
-        r"(?<=http://|https://)(?!www\.)[^\s/?#:]+",
-        r"(?<=www\.)[^\s/?#:]+",
-        r"pic\.twitter\.com(?=/)",
+        _MENTIONED,
+        r"(?<=http://|https://)(?!www\.)" + _LINKED,
+        r"(?<=www\.)" + _LINKED,
+        r"pic\.twitter\.com/" + _LINKED,
     ]
 )
-
+_POINTER_WORD = _MENTIONED + r"|[\p{L}\p{M}\p{N}]++"
 
 _STRIP_HASHTAGS = normalizers.Replace(Regex(_HASHTAG + _GLUED), " ")
 
@@ -147,16 +148,25 @@ def new_tokenizer(
 
 
 def new_context_tokenizer(vocabulary: list[str], max_context: int = MAX_CONTEXT) -> Tokenizer:
-    """Build the tokenizer of mentions ("@someone") and of the domains of links ("example.org").
+    """Build the tokenizer of mentions ("@someone") and of the words of links ("example", "org").
 
     Hashtags are taken out whole under every protocol: what a post points at is no answer.
     """
     tokenizer = _new_word_level(vocabulary)
     tokenizer.normalizer = normalizers.Sequence(
-        [*_composed(), _STRIP_HASHTAGS, normalizers.Lowercase(), normalizers.Replace("＠", "@")]
+        [
+            *_composed(),
+            # No space instead: a link that holds a hashtag goes on as if it held none.
+            normalizers.Replace(Regex(_HASHTAG + _GLUED), ""),
+            normalizers.Lowercase(),
+            normalizers.Replace("＠", "@"),
+        ]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(
-        Regex(_CONTEXT_TOKEN), behavior="removed", invert=True
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pointed), behavior="removed", invert=True)
+            for pointed in (_POINTER, _POINTER_WORD)
+        ]
     )
     tokenizer.enable_truncation(max_context)
     return tokenizer

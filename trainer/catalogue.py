@@ -18,6 +18,7 @@ PLUS: dict[str, object] = {
     "rate": 2e-3,
     "rate_left": 0.05,
     "smoothing": 0.1,
+    "discount": 0.5,
     "epochs": 5,
     "patience": 5,
 }

@@ -17,7 +17,7 @@ from trainer.corpus import LabelledPost, split
 from trainer.fitted import fitted_folder, is_fitted
 from trainer.fitting import Examples, start, train
 from trainer.material import Material
-from trainer.network_method import Sizes
+from trainer.network_method import Sizes, Vectors
 from trainer.parts import Parts
 from trainer.study import Case, Study
 from trainer.topics import learn_topics
@@ -113,8 +113,8 @@ def _network(study: Study, case: Case) -> float:
     )
     theta = np.full((len(some), settings.topics), 1 / settings.topics, dtype=np.float32)
     examples = Examples(some.ids, theta, some.labels, some.gold, some.inputs.context)
-    vectors = np.zeros((sizes.words, sizes.dimensions), dtype=np.float32)
-    network = method_card(case.method).load().build(settings, sizes, vectors)  # type: ignore[attr-defined]
+    method = method_card(case.method).load()
+    network = method.build(settings, sizes, Vectors.zeros(sizes))  # type: ignore[attr-defined]
     once = msgspec.structs.replace(settings, epochs=1)
     few = _first(examples, 1)
     spent = next(iter(train(start(network, once), examples, few, once))).seconds

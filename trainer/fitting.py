@@ -33,7 +33,7 @@ class Examples:
     """Posts as a network reads them: ids, θ [posts, K], reachable labels, and all gold counts.
 
     `gold` counts every hashtag of a post, also those that no model can reach; `context` has the
-    mentions and link domains, for a network that reads them.
+    mentions and the words of links, for a network that reads them.
     """
 
     ids: Ragged
@@ -222,15 +222,22 @@ def _tensors(network: Network, examples: Examples, rows: Rows, device: str) -> l
     return [tensor.to(device) for tensor in read]
 
 
-def negative_log_likelihood(logits: Tensor, labels: Ragged, smoothing: float = 0.0) -> Tensor:
+def negative_log_likelihood(
+    logits: Tensor,
+    labels: Ragged,
+    smoothing: float = 0.0,
+    worth: npt.NDArray[np.floating] | None = None,
+) -> Tensor:
     """Return equation 5 of the paper, a post: -Σ_s Σ_{t in tags(s)} log p(t|s) / posts.
 
     `smoothing` moves that share of each post's loss to the mean over all hashtags (Szegedy et
-    al. 2016); the paper has none.
+    al. 2016), and `worth` [posts] weighs the hashtags of a post; the paper has neither.
     """
-    posts = np.repeat(np.arange(len(labels)), labels.lengths)
+    posts = torch.from_numpy(np.repeat(np.arange(len(labels)), labels.lengths))
     log_p = torch.log_softmax(logits.float(), dim=1)
-    chosen = log_p[torch.from_numpy(posts), torch.from_numpy(labels.values.astype(np.int64))]
+    chosen = log_p[posts, torch.from_numpy(labels.values.astype(np.int64))]
+    if worth is not None:
+        chosen = chosen * torch.from_numpy(worth).to(chosen)[posts]
     loss = -chosen.sum() / len(labels)
     return loss if smoothing == 0.0 else (1 - smoothing) * loss - smoothing * log_p.mean()
 
@@ -240,7 +247,9 @@ def _step(
 ) -> float:
     with _arithmetic(precision, torch.device(settings.device).type):
         logits, _ = training.network(*_tensors(training.network, examples, rows, settings.device))
-    loss = negative_log_likelihood(logits, examples.labels.take(rows), settings.smoothing)
+    labels = examples.labels.take(rows)
+    worth = np.power(examples.gold[rows], -settings.discount) if settings.discount else None
+    loss = negative_log_likelihood(logits, labels, settings.smoothing, worth)
     for optimiser in training.optimisers:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -21,6 +21,7 @@ from trainer.checkpoints import write_durably
 from trainer.corpus import CorpusReader, LabelledPost, digests, event_time, file_digest, split
 from trainer.errors import CorpusError
 from trainer.labels import HashtagCounter, Labels
+from trainer.names import name_vectors
 from trainer.parts import Parts
 from trainer.progress import console, progress
 from trainer.ragged import Ragged
@@ -30,7 +31,7 @@ from trainer.topics import TopicModel, learn_topics
 from trainer.vectors import WordVectors, learn_vectors
 
 DATA = "data.json"
-LEAST_CONTEXT = 2  # posts that a mention or a link domain needs
+LEAST_CONTEXT = 2  # posts that a mention or a word of a link needs
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Material:
             with progress("reading, posts") as advance:
                 return word_ids(self.text.reader.words, _counted(texts, advance))
 
-        return self.parts.kept("sentences", self._text_of, read, Ragged)
+        return self.parts.kept("sentences", self._words_of, read, Ragged)
 
     @cached_property
     def vectors(self) -> WordVectors:
@@ -114,6 +115,14 @@ class Material:
                 return learn_vectors(self.sentences, self.words, self.settings, advance)
 
         return self.parts.kept("vectors", self._vectors_of, learn, WordVectors)
+
+    @cached_property
+    def names(self) -> npt.NDArray[np.float32]:
+        """The word vectors of the hashtags' names [M, dimensions]."""
+        ids = self.text.reader.words.get_vocab()
+        words = sorted(ids, key=ids.__getitem__)
+        hashtags = [hashtag.canonical for hashtag in self.labels.hashtags]
+        return name_vectors(hashtags, words, self.vectors.matrix)
 
     @cached_property
     def topics(self) -> TopicModel:
@@ -131,7 +140,7 @@ class Material:
         """The topics of the posts of train and dev."""
         return self.parts.kept(
             "theta",
-            self._topics_of,
+            {**self._topics_of, "sources": self.sources},
             lambda: Theta(*(infer_topics(self.topics, p.ids) for p in (self.train, self.dev))),
             Theta,
         )
@@ -145,10 +154,18 @@ class Material:
         )
 
     @cached_property
+    def _words_of(self) -> dict[str, object]:
+        """What the vocabulary, the word vectors and the topics are made of."""
+        sources = {name: digest for name, digest in self.sources.items() if name != "dev"}
+        rules = new_tokenizer([], self.settings.protocol).to_str()
+        chosen = _chosen(self.settings, "protocol", "min_word_count", "max_words")
+        return {"sources": sources, "word_rules": rules, **chosen}
+
+    @cached_property
     def _text_of(self) -> dict[str, object]:
-        rules = (new_tokenizer([], self.settings.protocol), new_context_tokenizer([]))
-        chosen = _chosen(self.settings, "protocol", "min_count", "min_word_count", "max_words")
-        return {"sources": self.sources, "rules": [rule.to_str() for rule in rules], **chosen}
+        """What all that is read of posts is made of, and the count of dev's posts."""
+        rules = {"sources": self.sources, "context_rules": new_context_tokenizer([]).to_str()}
+        return {**self._words_of, **rules, **_chosen(self.settings, "min_count")}
 
     @property
     def has_vectors(self) -> bool:
@@ -162,12 +179,12 @@ class Material:
 
     @property
     def _vectors_of(self) -> dict[str, object]:
-        return {**self._text_of, **_chosen(self.settings, "dimensions", "vector_epochs", "seed")}
+        return {**self._words_of, **_chosen(self.settings, "dimensions", "vector_epochs", "seed")}
 
     @property
     def _topics_of(self) -> dict[str, object]:
         chosen = _chosen(self.settings, "topics", "topic_passes", "max_post_share", "seed")
-        return {**self._text_of, **chosen}
+        return {**self._words_of, **chosen}
 
     def _further(self) -> Iterable[LabelledPost]:
         further = self.settings.further

@@ -39,6 +39,20 @@ class Sizes(msgspec.Struct, frozen=True):
     context: int
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """What networks begin with: vectors of words [V, d], and of the names of hashtags [M, d]."""
+
+    words: npt.NDArray[np.float32]
+    names: npt.NDArray[np.float32]
+
+    @classmethod
+    def zeros(cls, sizes: Sizes) -> Self:
+        """Return vectors to be overwritten."""
+        rows = (sizes.words, sizes.hashtags)
+        return cls(*(np.zeros((count, sizes.dimensions), dtype=np.float32) for count in rows))
+
+
 @dataclass
 class NetworkMethod(ABC):
     """A network that has learned, and the topic model whose θ it reads."""
@@ -48,15 +62,15 @@ class NetworkMethod(ABC):
 
     @staticmethod
     @abstractmethod
-    def build(settings: FitSettings, sizes: Sizes, vectors: npt.NDArray[np.float32]) -> Network:
+    def build(settings: FitSettings, sizes: Sizes, vectors: Vectors) -> Network:
         """Return the network before it has learned; weights depend on torch's seed alone."""
 
     @classmethod
     def fit(cls, material: Material, settings: FitSettings, folder: Path) -> Self:
         """Learn by equation 5; each epoch is a checkpoint, the best one on dev is kept."""
-        vectors, topics = material.vectors.matrix, material.topics
+        vectors, topics = Vectors(material.vectors.matrix, material.names), material.topics
         context = material.text.reader.context.get_vocab_size()
-        words, dimensions = vectors.shape
+        words, dimensions = vectors.words.shape
         sizes = Sizes(words, dimensions, len(material.labels.hashtags), len(topics.alpha), context)
         save_arrays(folder / TOPICS, topics)
         write_durably(folder / SIZES, msgspec.json.encode(sizes))
@@ -71,8 +85,7 @@ class NetworkMethod(ABC):
     def load(cls, folder: Path, settings: FitSettings) -> Self:
         """Read the network of the best epoch, for inference."""
         sizes = msgspec.json.decode((folder / SIZES).read_bytes(), type=Sizes)
-        vectors = np.zeros((sizes.words, sizes.dimensions), dtype=np.float32)
-        network = cls.build(settings, sizes, vectors)
+        network = cls.build(settings, sizes, Vectors.zeros(sizes))
         network.load_state_dict(Checkpoints(folder).load_state("network"))
         return cls(network.eval(), load_arrays(folder / TOPICS, TopicModel))
 

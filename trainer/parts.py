@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from filelock import FileLock
 
 from trainer.arrays import load_arrays, save_arrays
 
 _T = TypeVar("_T")
+FORMAT = 1  # to be raised when the same inputs come to make other parts
 
 
 def digest(of: Mapping[str, object]) -> str:
     """Return a name for all that made a part: files by their SHA-256, settings by their values."""
-    return hashlib.sha256(msgspec.json.encode(of, order="sorted")).hexdigest()[:16]
+    named = msgspec.json.encode({"format": FORMAT, "of": of}, order="sorted")
+    return hashlib.sha256(named).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A folder of parts; deleting it costs time and nothing else."""
+    """A folder of parts; deleting it costs time and nothing else.
+
+    Several processes may share it: of two that want the same part, one waits for the other.
+    """
 
     path: Path
 
@@ -35,9 +41,9 @@ class Parts:
     ) -> _T:
         """Return a dataclass of arrays, made only where it is not kept yet."""
         file = self.path / f"{name}-{digest(of)}.npz"
-        if not file.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
-            save_arrays(file, make())
+        with self._alone(file):
+            if not file.exists():
+                save_arrays(file, make())
         return load_arrays(file, kind)
 
     def folder(self, name: str, of: Mapping[str, object], fill: Callable[[Path], None]) -> Path:
@@ -46,12 +52,19 @@ class Parts:
         What an interrupted `fill` left is still there when it is called again.
         """
         folder = self.path / f"{name}-{digest(of)}"
-        if not folder.exists():
-            unfinished = folder.with_name(f".{folder.name}")
-            unfinished.mkdir(parents=True, exist_ok=True)
-            fill(unfinished)
-            unfinished.rename(folder)
+        with self._alone(folder):
+            if not folder.exists():
+                unfinished = folder.with_name(f".{folder.name}")
+                unfinished.mkdir(exist_ok=True)
+                fill(unfinished)
+                unfinished.rename(folder)
         return folder
+
+    def _alone(self, part: Path) -> FileLock:
+        """Return the lock under which a part is made."""
+        locks = self.path / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / part.name)
 
     def forget(self) -> None:
         """Remove all parts."""

@@ -24,7 +24,7 @@ _INFERRED_AT_ONCE = 1_024
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that any method reads of posts: word ids, and ids of mentions and link domains."""
+    """All that any method reads of posts: ids of words, and of mentions and words of links."""
 
     ids: Ragged
     context: Ragged

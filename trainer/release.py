@@ -162,7 +162,7 @@ def _golden(text: Text, reference: Reference, words: Sequence[str]) -> list[Gold
 
 
 def _pointing(text: Text, words: Sequence[str]) -> list[str]:
-    """Return texts with what `context.json` knows: mentions, and links to its domains."""
+    """Return texts with what `context.json` knows: mentions, and links of its words."""
     random = np.random.default_rng(1)
     ids = text.reader.context.get_vocab()
     known = sorted(set(ids) - set(SPECIAL_WORDS), key=ids.__getitem__)
@@ -177,7 +177,7 @@ _INPUTS = {
     ),
     CONTEXT: InputCard(
         CONTEXT,
-        "mentions and link domains by context.json, padded with 0 on the right",
+        "mentions and words of links by context.json, padded with 0 on the right",
         "int64",
         ["batch", "context_length"],
     ),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from filelock import FileLock
 
 from trainer.checkpoints import write_durably
 from trainer.provenance import Provenance
@@ -67,10 +68,11 @@ def read_rows(file: Path, kind: type[Row]) -> list[Row]:
 
 
 def merge_rows(file: Path, rows: Sequence[Row], kind: type[Row]) -> None:
-    """Add rows to a file; each replaces the one of the same cell."""
+    """Add rows to a file; each replaces the one of the same cell. Several processes may do so."""
     if not rows:
         return
-    merged = {row.key: row for row in [*read_rows(file, kind), *rows]}
-    ordered = sorted(merged.values(), key=lambda row: [str(part) for part in row.key])
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(file, msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        merged = {row.key: row for row in [*read_rows(file, kind), *rows]}
+        ordered = sorted(merged.values(), key=lambda row: [str(part) for part in row.key])
+        write_durably(file, msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")

@@ -49,7 +49,10 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         float, Option("Share of the rate left at the end; it falls in a line.", least=0, most=1)
     ] = 1.0
     smoothing: Annotated[
-        float, Option("Share of each label spread over all hashtags.", least=0, most=1)
+        float, Option("Share of a post's loss spread over all hashtags.", least=0, most=1)
+    ] = 0.0
+    discount: Annotated[
+        float, Option("Each of a post's n hashtags counts n to minus this power.", least=0)
     ] = 0.0
     without: Annotated[
         str, Option("Ingredients of tab-lstm+ to leave out, by commas: an ablation.")

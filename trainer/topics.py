@@ -32,11 +32,14 @@ class TopicModel:
         return [[words[row] for row in column] for column in order.T]
 
 
-class _Bags:
-    """The posts as bags of words, made anew at each pass, so that memory stays bounded."""
+class Bags:
+    """The posts as bags of words that are not ignored, made anew at each pass to bound memory."""
 
     def __init__(
-        self, posts: Ragged, ignored: frozenset[int], advance: Callable[[int], None]
+        self,
+        posts: Ragged,
+        ignored: frozenset[int],
+        advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._posts = posts
         self._ignored = ignored
@@ -69,23 +72,20 @@ def learn_topics(
     Words in more than `settings.max_post_share` of the posts are left out: they fill every topic.
     """
     ignored = uninformative(posts, words, settings.max_post_share)
-    model = online_lda(posts, words, ignored, settings, advance)
+    model = online_lda(Bags(posts, ignored, advance), words, settings)
     return topic_model(model, words, ignored)
 
 
 def online_lda(
-    posts: Ragged,
-    terms: int,
-    ignored: frozenset[int],
-    settings: FitSettings,
-    advance: Callable[[int], None] = lambda _: None,
+    posts: Bags, terms: int, settings: FitSettings, alpha: float | None = None
 ) -> LdaModel:
-    """Return gensim's model over `terms` ids, the ignored ones left out."""
+    """Return gensim's model over `terms` ids; α is 1/K where it is not given."""
     return LdaModel(
-        corpus=_Bags(posts, ignored, advance),
+        corpus=posts,
         id2word={term: str(term) for term in range(terms)},
         num_topics=settings.topics,
         passes=settings.topic_passes,
+        alpha="symmetric" if alpha is None else alpha,
         chunksize=CHUNK,
         eval_every=None,
         random_state=settings.seed,

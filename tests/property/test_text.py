@@ -54,7 +54,7 @@ def test_nor_does_one_that_counts_as_an_answer_whatever_stands_around_it(
 
 
 def pointed(text: str) -> list[str]:
-    """Return what a text points at: mentions, and domains of links."""
+    """Return what a text points at: mentions, and words of links."""
     normalised = CONTEXT.normalizer.normalize_str(text)
     return [token for token, _ in CONTEXT.pre_tokenizer.pre_tokenize_str(normalised)]
 

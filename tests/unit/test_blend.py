@@ -49,43 +49,63 @@ def dev(labels: list[list[int]], *ids: list[int]) -> EncodedPosts:
     return EncodedPosts(inputs(*ids), Ragged.of(labels), np.ones(len(labels), dtype=np.int64))
 
 
-def test_the_score_is_the_share_plus_the_weighted_probability() -> None:
+def test_the_score_is_a_product_of_both_opinions() -> None:
     opinions = Opinions(
         [[0.5, 0.3, 0.2], [0.0, 0.0, 0.0], [0.0, 0.5, 0.5]],
         [[0.1, 0.2, 0.7], [0.2, 0.7, 0.1], [0.4, 0.3, 0.3]],
     )
-    # At a weight of 1: (0.6, 0.5, 0.9), (0.2, 0.7, 0.1), (0.4, 0.8, 0.8); at 0.5: (0.55, 0.4,
-    # 0.55), then as before, and (0.2, 0.65, 0.65). Equal ones: the more frequent hashtag first.
-    ranked = {w: Blend(opinions, opinions, w).rank(inputs([0], [1], [2]), 3) for w in (1.0, 0.5)}
-    assert ranked[1.0].tolist() == [[2, 0, 1], [1, 0, 2], [1, 2, 0]]
-    assert ranked[0.5].tolist()[1:] == [[1, 0, 2], [1, 2, 0]]
+    # (share + 0.1) p^w. At a weight of 1: (0.06, 0.08, 0.21), (0.02, 0.07, 0.01), (0.04, 0.18,
+    # 0.18); at 0.5 the first: (0.190, 0.179, 0.251). Equal ones: the more frequent hashtag first.
+    asked = inputs([0], [1], [2])
+    ranked = [Blend(opinions, opinions, Choice(w, 0.1)).rank(asked, 3) for w in (1.0, 0.5)]
+    assert ranked[0].tolist() == [[2, 1, 0], [1, 0, 2], [1, 2, 0]]
+    assert ranked[1].tolist() == [[2, 0, 1], [1, 0, 2], [1, 2, 0]]
 
 
-def test_the_weight_is_the_one_that_is_right_most_often() -> None:
-    # The first post wants 0.6 w > 1, so w = 2 or 3; the second 0.45 w < 1, so w = 2 or less.
-    opinions = Opinions([[1, 0, 0], [0, 0, 1]], [[0, 0.6, 0.4], [0.45, 0.3, 0.25]])
-    assert weigh(opinions, opinions, dev([[1], [2]], [0], [1])) == Choice(2.0, 100.0)
+def test_what_nobody_voted_for_rests_on_the_floor() -> None:
+    opinions = Opinions([[1.0, 0.0]], [[0.05, 0.95]])
+    # (share + floor) p: 1.01 · 0.05 against 0.01 · 0.95, and 1.1 · 0.05 against 0.1 · 0.95.
+    for floor, best in ((0.01, 0), (0.1, 1)):
+        found = Blend(opinions, opinions, Choice(1.0, floor)).rank(inputs([0]), 2)
+        assert found.tolist() == [[best, 1 - best]]
+
+
+def test_no_probability_is_no_error() -> None:
+    opinions = Opinions([[0.6, 0.4]], [[0.0, 1.0]])
+    assert Blend(opinions, opinions, Choice(1.0, 0.01)).rank(inputs([0]), 2).tolist() == [[1, 0]]
+
+
+# The first post wants ((1 + f) / f) < 9^w or more of the network, the second less than 1,000^w.
+TORN = Opinions([[1, 0], [0, 1]], [[0.1, 0.9], [0.999, 0.001]])
+
+
+def test_weight_and_floor_are_those_that_are_right_most_often() -> None:
+    # With a floor of 0.03: 34.3 < 9^w for the first only from a weight of 1.61 on, which is not
+    # tried. So the second post decides: 34.3 > 999^w, a weight of 0.5 or less, whatever the floor.
+    assert weigh(TORN, TORN, dev([[1], [1]], [0], [1])) == Choice(0.1, 0.003, 50.0)
+    # (1.003 / 0.003) = 334 < 999^w only from 0.85 on; 0.03 wants 0.52 and more.
+    assert weigh(TORN, TORN, dev([[0], [0]], [0], [1])) == Choice(1.0, 0.003, 100.0)
 
 
 def test_posts_without_a_word_do_not_weigh() -> None:
-    opinions = Opinions([[1, 0, 0], [0, 0, 1]], [[0, 0.6, 0.4], [0.45, 0.3, 0.25]])
-    posts = dev([[0], [1], [0], [2]], [], [0], [], [1])
-    assert weigh(opinions, opinions, posts) == Choice(2.0, 100.0)
+    posts = dev([[1], [0], [1], [0]], [], [0], [], [1])
+    assert weigh(TORN, TORN, posts) == Choice(1.0, 0.003, 100.0)
 
 
-def test_of_equally_good_weights_the_least_is_taken() -> None:
+def test_of_equally_good_ones_the_least_is_taken() -> None:
     agreed = Opinions([[0, 1]], [[0, 1]])
-    assert weigh(agreed, agreed, dev([[1], [0]], [0], [0])) == Choice(0.3, 50.0)
+    assert weigh(agreed, agreed, dev([[1], [0]], [0], [0])) == Choice(0.1, 0.003, 50.0)
 
 
-class Certain:
+class Stubborn:
     """A network that always expects one hashtag, by what its folder says."""
 
     def __init__(self, hashtag: int, hashtags: int) -> None:
-        self._probabilities = np.eye(hashtags, dtype=np.float32)[hashtag]
+        self._probabilities = np.full(hashtags, 0.2, dtype=np.float32)
+        self._probabilities[hashtag] = 0.6
 
     @classmethod
-    def load(cls, folder: Path, settings: FitSettings) -> "Certain":
+    def load(cls, folder: Path, settings: FitSettings) -> "Stubborn":
         assert settings.method == "tab-lstm+"
         return cls(int((folder / "hashtag").read_text()), 3)
 
@@ -107,7 +127,7 @@ def test_it_learns_the_network_once_and_keeps_its_own_copy(
         return folder
 
     monkeypatch.setattr(blend, "fitted_folder", fitted_folder)
-    monkeypatch.setattr(blend, "TabLstmPlus", Certain)
+    monkeypatch.setattr(blend, "TabLstmPlus", Stubborn)
     settings = changed(method="blend", seed=7)
     material = Material(pointing_corpus(tmp_path / "corpus"), settings, Parts(tmp_path / "parts"))
     folder = tmp_path / "blend"
@@ -120,7 +140,7 @@ def test_it_learns_the_network_once_and_keeps_its_own_copy(
     posts = material.dev.inputs
     assert found.rank(posts, 3).tolist() == again.rank(posts, 3).tolist()
     noted = msgspec.json.decode((folder / "choice.json").read_bytes(), type=Choice)
-    assert noted.weight == 0.3  # such a network is worth little
+    assert noted.weight == 0.1  # such a network is worth little
     assert noted.dev_f1_at_1 > 60  # by chance it would be 33
     # Where nobody is similar, the network decides.
     assert again.rank(inputs([1]), 3).tolist() == [[1, 0, 2]]

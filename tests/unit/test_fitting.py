@@ -37,9 +37,11 @@ def new_network(settings: FitSettings = TINY, hashtags: int = HASHTAGS) -> Hasht
     return HashtagNetwork(settings.method, vectors, hashtags, settings.topics, settings.hidden)
 
 
-def trained(settings: FitSettings = TINY) -> tuple[Training, list[Epoch]]:
+def trained(
+    settings: FitSettings = TINY, examples: Examples = EXAMPLES
+) -> tuple[Training, list[Epoch]]:
     training = start(new_network(settings), settings)
-    return training, list(train(training, EXAMPLES, DEV, settings))
+    return training, list(train(training, examples, DEV, settings))
 
 
 def equal_weights(one: Training, other: Training) -> bool:
@@ -207,11 +209,30 @@ def test_smoothing_moves_its_share_of_the_loss_to_the_mean_over_all_hashtags() -
     assert negative_log_likelihood(logits, labels, 0.0).item() == pytest.approx(equation_5)
 
 
-def test_smoothing_is_for_learning_alone() -> None:
-    _, [smooth] = trained(changed(rate=0.0, epochs=1, smoothing=0.5))
+def test_hashtags_count_what_their_post_is_worth() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0, -1.0], [0.5, 0.0, -1.0, 2.0]])
+    labels = Ragged.of([[0, 2], [1]])
+    log_p = logits.numpy() - np.log(np.exp(logits.numpy()).sum(axis=1, keepdims=True))
+    due = -(0.5 * (log_p[0, 0] + log_p[0, 2]) + 0.25 * log_p[1, 1]) / 2
+    worth = np.array([0.5, 0.25])
+    assert negative_log_likelihood(logits, labels, worth=worth).item() == pytest.approx(due)
+
+
+def test_a_discount_counts_all_hashtags_of_a_post_also_those_out_of_reach() -> None:
+    gold = np.full(len(EXAMPLES), 16)
+    crowded = replace(EXAMPLES, gold=gold)
+    settings = changed(rate=0.0, epochs=1, discount=0.5)
+    _, [whole] = trained(changed(rate=0.0, epochs=1), crowded)
+    _, [quarter] = trained(settings, crowded)
+    assert quarter.loss == pytest.approx(whole.loss / 4)
+
+
+@pytest.mark.parametrize("setting", ["smoothing", "discount"])
+def test_smoothing_and_discount_are_for_learning_alone(setting: str) -> None:
+    _, [other] = trained(changed(rate=0.0, epochs=1, **{setting: 0.5}))
     _, [plain] = trained(changed(rate=0.0, epochs=1))
-    assert smooth.dev_loss == plain.dev_loss
-    assert smooth.loss != pytest.approx(plain.loss, rel=1e-3)
+    assert other.dev_loss == plain.dev_loss
+    assert other.loss != pytest.approx(plain.loss, rel=1e-3)
 
 
 def vectors_after(training: Training, *batches_of_rows: Sequence[int]) -> list[torch.Tensor]:

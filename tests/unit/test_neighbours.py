@@ -11,7 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.support.learning import TINY, planted_corpus, pointing_corpus
 from trainer.material import Material
-from trainer.methods.neighbours import Choice, Index, Neighbours, NeighboursWithContext
+from trainer.methods.index import Index, Sizes
+from trainer.methods.neighbours import NEIGHBOURS, POWERS, Choice, Neighbours, NeighboursWithContext
 from trainer.parts import Parts
 from trainer.ragged import Ragged
 from trainer.reading import EncodedPosts, Inputs
@@ -33,8 +34,8 @@ def posts(ids: Rows, labels: Rows, context: Rows | None = None) -> EncodedPosts:
 
 
 def method(some: EncodedPosts, *, k: int, power: int, context: int = 0) -> Neighbours:
-    choice = Choice(WORDS, context, 3, k, power)
-    return Neighbours(Index(some, choice), choice)
+    sizes = Sizes(WORDS, context, 3)
+    return Neighbours(Index(some, sizes), Choice(sizes, k, power, 0.0))
 
 
 def random_ids(count: int, seed: int) -> list[list[int]]:
@@ -67,7 +68,7 @@ THREE = posts([[2, 3], [2, 4], [4]], [[0], [1], [1, 2]])
         ([2], 2, 1, [0.461234, 0.538766, 0]),  # 0.605349 and 0.707107
         ([2], 2, 2, [0.422931, 0.577069, 0]),  # 0.366447 and 0.5
         ([2], 1, 1, [0, 1, 0]),
-        ([4], 2, 2, [0, 0.6, 0.4]),  # 0.5 for one, 1 for both of its hashtags
+        ([4], 2, 2, [0, 0.630602, 0.369398]),  # 0.5 for one, 1 for two hashtags: 1/√2 for each
         ([3, 1, 17], 3, 2, [1, 0, 0]),  # an unknown word and one of no post
         ([1], 3, 2, [0, 0, 0]),
         ([17], 3, 2, [0, 0, 0]),
@@ -87,7 +88,7 @@ def test_the_most_frequent_fill_up() -> None:
 def test_similarities_are_those_of_scikit_learn() -> None:
     train, queries = random_ids(200, seed=0), random_ids(150, seed=3)
     due = tf_idf(train, queries)
-    index = Index(posts(train, [[0]] * len(train)), Choice(WORDS, 0, 1))
+    index = Index(posts(train, [[0]] * len(train)), Sizes(WORDS, 0, 1))
     for k in (1, 7, 300):
         similarities, rows = index.nearest(inputs(queries), k)
         best = -np.sort(-due, axis=1)[:, :k]
@@ -107,17 +108,17 @@ def test_votes_are_those_of_a_loop_over_scikit_learn() -> None:
     for found, similarities in zip(shares, tf_idf(train, queries), strict=True):
         votes = np.zeros(3)
         for similarity, tags in zip(similarities, labels, strict=True):
-            votes[tags] += similarity**2
+            votes[tags] += similarity**2 / np.sqrt(len(tags))
         assert found == pytest.approx(votes / max(votes.sum(), 1e-9), abs=1e-5)
 
 
 def test_of_equally_similar_posts_the_first_vote() -> None:
-    equal = Index(posts([[5, 6]] * 9 + [[5]], [[0]] * 10), Choice(WORDS, 0, 1))
+    equal = Index(posts([[5, 6]] * 9 + [[5]], [[0]] * 10), Sizes(WORDS, 0, 1))
     assert equal.nearest(inputs([[6, 5]]), 3).rows.tolist() == [[0, 1, 2]]
     assert equal.nearest(inputs([[5]]), 3).rows.tolist() == [[9, 0, 1]]
 
 
-def test_mentions_and_domains_count_where_they_are_read() -> None:
+def test_mentions_and_links_count_where_they_are_read() -> None:
     pointing = posts([[2], [2]], [[0], [1]], [[2], [3]])  # equal words, other context
     asked = inputs([[2], [2], [1], [2]], [[2], [3], [3], [1]])
     blind = method(pointing, k=2, power=1).shares(asked).toarray()
@@ -157,10 +158,10 @@ def test_the_choice_is_the_best_on_dev_and_noted(material: Material, tmp_path: P
     noted = msgspec.json.decode((tmp_path / "choice.json").read_bytes(), type=Choice)
     train = material.train.take(material.train.learnable())
     figures = {}
-    for k in (20, 40, 80, 160):
-        for power in (1, 2, 3):
+    for k in NEIGHBOURS:
+        for power in POWERS:
             choice = msgspec.structs.replace(noted, neighbours=k, power=power)
-            tried = Recommender(material.text, Neighbours(Index(train, choice), choice))
+            tried = Recommender(material.text, Neighbours(Index(train, choice.sizes), choice))
             figures[k, power] = 100 * quality_of(tried, material.dev).f1[0]
     assert noted.dev_f1_at_1 == pytest.approx(max(figures.values()))
     assert figures[noted.neighbours, noted.power] == pytest.approx(noted.dev_f1_at_1)

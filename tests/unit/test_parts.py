@@ -1,6 +1,8 @@
 """A part is made once for what it is made of, and whole or not at all."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,11 @@ def making(number: int, calls: list[int]) -> Callable[[], Ragged]:
         return Ragged.of([[number]])
 
     return make
+
+
+def kept(parts: Parts) -> list[Path]:
+    """Return what is whole, without what is under way and the locks."""
+    return [path for path in parts.path.iterdir() if not path.name.startswith(".")]
 
 
 @pytest.fixture
@@ -46,7 +53,7 @@ def test_a_part_is_made_once_for_its_inputs(parts: Parts) -> None:
             found = parts.kept("numbers", {"seed": seed}, making(seed, calls), Ragged)
             assert found.values.tolist() == [seed]
     assert calls == [1, 2]
-    assert len(list(parts.path.iterdir())) == 2
+    assert len(kept(parts)) == 2
 
 
 def test_parts_of_two_names_are_two_however_they_are_made(parts: Parts) -> None:
@@ -69,7 +76,7 @@ def test_what_cannot_be_made_is_made_when_it_can(parts: Parts) -> None:
 
     with pytest.raises(RuntimeError, match="stopped"):
         parts.kept("numbers", {}, fail, Ragged)
-    assert list(parts.path.iterdir()) == []
+    assert kept(parts) == []
     assert parts.kept("numbers", {}, making(1, []), Ragged).values.tolist() == [1]
 
 
@@ -84,11 +91,12 @@ def test_an_interrupted_folder_is_gone_on_with_and_filled_once(parts: Parts) -> 
 
     with pytest.raises(RuntimeError, match="stopped"):
         parts.folder("model", {"seed": 1}, begin)
-    assert not [path for path in parts.path.iterdir() if not path.name.startswith(".")]
+    assert kept(parts) == []
     filled = parts.folder("model", {"seed": 1}, go_on)
     assert sorted(path.name for path in filled.iterdir()) == ["first", "second"]
     assert parts.folder("model", {"seed": 1}, lambda _: pytest.fail("filled again")) == filled
-    assert list(parts.path.iterdir()) == [filled]
+    assert kept(parts) == [filled]
+    assert not (parts.path / f".{filled.name}").exists()
 
 
 def test_a_folder_of_other_inputs_is_another(parts: Parts) -> None:
@@ -107,3 +115,23 @@ def test_forgotten_parts_are_gone_and_forgetting_none_is_no_error(parts: Parts) 
     parts.forget()
     assert not parts.path.exists()
     parts.forget()
+
+
+def test_of_two_that_want_one_part_only_one_makes_it(parts: Parts) -> None:
+    calls: list[int] = []
+
+    def make(_: int) -> Ragged:
+        def slowly() -> Ragged:
+            calls.append(1)
+            time.sleep(0.05)  # long enough that the others come to ask
+            return Ragged.of([[7]])
+
+        return parts.kept("numbers", {}, slowly, Ragged)
+
+    def fill(_: int) -> Path:
+        return parts.folder("model", {}, lambda folder: (folder / "file").touch(exist_ok=False))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [found.values.tolist() for found in pool.map(make, range(4))] == [[7]] * 4
+        assert len(set(pool.map(fill, range(4)))) == 1
+    assert calls == [1]

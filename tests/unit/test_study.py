@@ -205,8 +205,16 @@ def test_an_ablation_leaves_out_one_ingredient_after_the_other(
     results, parts = folders
     trainer("ablate", small, results, "--parts", parts, *flags(epochs=1))
     found = select(rows(results / "ablation-small.json"), k=1)
-    assert len(found) == 9
-    assert {row["without"] for row in found} >= {"", "context", "lstm", "smoothing", "decay"}
+    assert len(found) == 11
+    assert {row["without"] for row in found} >= {
+        "",
+        "context",
+        "lstm",
+        "smoothing",
+        "decay",
+        "discount",
+        "names",
+    }
 
 
 def test_an_unknown_method_is_told(small: Path, tmp_path: Path) -> None:

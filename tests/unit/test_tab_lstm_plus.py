@@ -27,7 +27,7 @@ from trainer.methods.tab_lstm_plus import (
     TabLstmPlus,
     without,
 )
-from trainer.network_method import Sizes
+from trainer.network_method import Sizes, Vectors
 from trainer.pipeline import fit
 from trainer.settings import FitSettings
 
@@ -47,7 +47,9 @@ def network(left_out: str = "") -> PlusNetwork:
     torch.manual_seed(3)
     vectors = np.random.default_rng(3).normal(size=(SIZES.words, SIZES.dimensions))
     vectors[PADDING_ID] = 0.0
-    net = TabLstmPlus.build(plus(left_out), SIZES, vectors.astype(np.float32)).eval()
+    names = np.random.default_rng(4).normal(size=(SIZES.hashtags, SIZES.dimensions))
+    begin = Vectors(vectors.astype(np.float32), names.astype(np.float32))
+    net = TabLstmPlus.build(plus(left_out), SIZES, begin).eval()
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             # As a network that has learned: far from the middle of every sigmoid, all pieces alike.
@@ -87,20 +89,38 @@ def pieces(
     yield "context", mean(p["context.weight"][context], SIZES.dimensions)
 
 
+def logits_of(p: dict[str, Floats], joined: Floats) -> Floats:
+    """Return the logits of pieces side by side, by hand."""
+    post = np.tanh(p["bottleneck.weight"] @ joined + p["bottleneck.bias"])
+    query = p["match.query.weight"] @ joined + p["match.query.bias"]
+    return p["output.weight"] @ post + p["output.bias"] + p["match.names.weight"] @ query
+
+
+@pytest.mark.parametrize("left_out", ["", "mean", "lstm,maximum"])
+def test_at_first_a_name_asks_for_the_mean_of_the_words(left_out: str) -> None:
+    vectors = Vectors.zeros(SIZES)
+    vectors.names[3] = np.eye(SIZES.dimensions)[2]
+    net = TabLstmPlus.build(plus(left_out), SIZES, vectors)
+    assert net.match.names.weight.detach().numpy().tolist() == vectors.names.tolist()
+    weight = net.match.query.weight.detach().numpy()
+    at = 0 if "lstm" in left_out else 2 * HIDDEN
+    block = weight[:, at : at + SIZES.dimensions]
+    far = np.abs(block - np.eye(SIZES.dimensions)).max()
+    assert (far < 0.3) == (left_out != "mean")
+
+
 def words_of(row: list[int]) -> list[int]:
     return [number for number in row if number != PADDING_ID]
 
 
-def test_it_is_its_pieces_side_by_side_a_bottleneck_and_a_logit_a_hashtag() -> None:
+def test_it_is_its_pieces_side_by_side_a_bottleneck_and_what_names_add() -> None:
     net = network()
     p = parameters(net)
     logits, attention = run(net)
     for row, theta in enumerate(THETA.astype(np.float64)):
         ids, context = words_of(IDS[row]), words_of(CONTEXT[row])
         joined = np.concatenate([piece for _, piece in pieces(p, ids, context, theta)])
-        post = np.tanh(p["bottleneck.weight"] @ joined + p["bottleneck.bias"])
-        due = p["output.weight"] @ post + p["output.bias"]
-        assert logits[row] == pytest.approx(due, abs=1e-5)
+        assert logits[row] == pytest.approx(logits_of(p, joined), abs=1e-5)
         weights = weights_of(p, theta, hidden_states(p, ids))
         assert attention[row, : len(ids)] == pytest.approx(weights, abs=1e-6)
 
@@ -114,11 +134,13 @@ def test_it_is_its_pieces_side_by_side_a_bottleneck_and_a_logit_a_hashtag() -> N
         ("mean", (), SIZES.dimensions),
         ("bigrams", ("bigrams.",), SIZES.dimensions),
         ("context", ("context.",), SIZES.dimensions),
+        ("names", ("match.",), 0),
         ("lstm,maximum", ("lstm.", "pool."), 2 * HIDDEN),
         (" bigrams , context,", ("bigrams.", "context."), 2 * SIZES.dimensions),
         ("dropout", (), 0),
         ("smoothing", (), 0),
         ("decay", (), 0),
+        ("discount", (), 0),
     ],
 )
 def test_what_is_left_out_has_no_parameters(
@@ -144,9 +166,7 @@ def test_the_pieces_that_stay_are_as_they_were(left_out: str) -> None:
     for row, theta in enumerate(THETA.astype(np.float64)):
         found = pieces(p, words_of(IDS[row]), words_of(CONTEXT[row]), theta)
         joined = np.concatenate([piece for name, piece in found if name not in gone])
-        post = np.tanh(p["bottleneck.weight"] @ joined + p["bottleneck.bias"])
-        due = p["output.weight"] @ post + p["output.bias"]
-        assert logits[row] == pytest.approx(due, abs=1e-5)
+        assert logits[row] == pytest.approx(logits_of(p, joined), abs=1e-5)
 
 
 def test_every_piece_can_be_left_out_and_each_reads_something() -> None:
@@ -160,7 +180,7 @@ def test_an_ingredient_that_is_none_is_told_with_those_there_are(left_out: str) 
     with pytest.raises(TrainerError, match=rf"--without .*: the ingredients are {INGREDIENTS[0]}"):
         without(plus(left_out))
     with pytest.raises(TrainerError, match="the ingredients are"):
-        TabLstmPlus.build(plus(left_out), SIZES, np.zeros((20, 6), dtype=np.float32))
+        TabLstmPlus.build(plus(left_out), SIZES, Vectors.zeros(SIZES))
 
 
 def test_something_must_be_left_to_read() -> None:
@@ -266,7 +286,7 @@ def test_vectors_of_words_bigrams_and_context_are_moved_by_their_own_rows_alone(
 
 
 LEARNING = changed(
-    method="tab-lstm+", hidden=4, dimensions=4, epochs=3, rate_left=0.1, smoothing=0.1
+    method="tab-lstm+", hidden=4, dimensions=4, epochs=3, rate_left=0.1, smoothing=0.1, discount=0.5
 )
 
 
@@ -298,16 +318,21 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
 
 
 @pytest.mark.parametrize(
-    ("left_out", "smoothing", "rate_left"),
-    [("", 0.1, 0.1), ("smoothing", 0.0, 0.1), ("decay", 0.1, 1.0), ("mean", 0.1, 0.1)],
+    ("left_out", "due"),
+    [
+        ("", (0.1, 0.1, 0.5)),
+        ("smoothing", (0.0, 0.1, 0.5)),
+        ("decay", (0.1, 1.0, 0.5)),
+        ("discount", (0.1, 0.1, 0.0)),
+        ("mean", (0.1, 0.1, 0.5)),
+    ],
 )
-def test_smoothing_and_decay_are_left_out_of_learning(
+def test_what_is_about_learning_is_left_out_of_it(
     pointing: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     left_out: str,
-    smoothing: float,
-    rate_left: float,
+    due: tuple[float, float, float],
 ) -> None:
     seen: list[FitSettings] = []
 
@@ -318,4 +343,4 @@ def test_smoothing_and_decay_are_left_out_of_learning(
     monkeypatch.setattr(network_method, "learn", watched)
     with pytest.raises(RuntimeError, match="stopped"):
         fit(pointing, tmp_path / "run", msgspec.structs.replace(LEARNING, without=left_out))
-    assert [(one.smoothing, one.rate_left) for one in seen] == [(smoothing, rate_left)]
+    assert [(one.smoothing, one.rate_left, one.discount) for one in seen] == [due]

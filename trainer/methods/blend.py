@@ -24,14 +24,18 @@ from trainer.scoring import hits_of, padded_ranks
 from trainer.settings import FitSettings
 
 NEIGHBOURS, NETWORK, CHOICE = "neighbours", "network", "choice.json"
-WEIGHTS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # of the network; dev decides
+# The grid that dev decides on.
+WEIGHTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+FLOORS = (0.003, 0.01, 0.03)
+LEAST = 1e-12  # probability: below it float32 may hold none
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The network's weight, and what F1@1 on dev it gives, in per cent."""
+    """The network's weight, the share of who got no vote, and the F1@1 on dev, in per cent."""
 
     weight: float
-    dev_f1_at_1: float
+    floor: float
+    dev_f1_at_1: float = 0.0
 
 
 class Shares(Protocol):
@@ -51,15 +55,17 @@ class Probabilities(Protocol):
 
 
 class Blend:
-    """Scores hashtags by the neighbours' share plus the network's probability, which has a weight.
+    """Scores hashtags by log(share + floor) + weight · log p: two opinions multiplied.
 
-    The neighbours are compared by words, mentions and links; the network is TAB-LSTM+.
+    The share is that of the neighbours' votes, p the network's probability. The neighbours are
+    compared by words, mentions and links; the network is TAB-LSTM+. Multiplied, each can veto what
+    the other has alone; the floor keeps the network's say where no neighbour has voted.
     """
 
-    def __init__(self, neighbours: Shares, network: Probabilities, weight: float) -> None:
+    def __init__(self, neighbours: Shares, network: Probabilities, choice: Choice) -> None:
         self._neighbours = neighbours
         self._network = network
-        self._weight = weight
+        self._choice = choice
 
     @classmethod
     def fit(cls, material: Material, settings: FitSettings, folder: Path) -> Self:
@@ -70,41 +76,53 @@ class Blend:
         neighbours, network = _loaded(folder, settings)
         choice = weigh(neighbours, network, material.dev)
         (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
-        return cls(neighbours, network, choice.weight)
+        return cls(neighbours, network, choice)
 
     @classmethod
     def load(cls, folder: Path, settings: FitSettings) -> Self:
         """Read what `fit` left."""
         choice = msgspec.json.decode((folder / CHOICE).read_bytes(), type=Choice)
-        return cls(*_loaded(folder, settings), choice.weight)
+        return cls(*_loaded(folder, settings), choice)
 
     def rank(self, posts: Inputs, k: int) -> Rows:
         """Return the hashtags [posts, k] of the highest scores."""
         ranked = np.empty((len(posts), k), dtype=np.int64)
-        for rows, shares, probabilities in _opinions(self._neighbours, self._network, posts):
-            ranked[rows] = best_rows(shares + self._weight * probabilities, k)
+        for rows, shares, log_p in _opinions(self._neighbours, self._network, posts):
+            scores = np.log(shares + self._choice.floor) + self._choice.weight * log_p
+            ranked[rows] = best_rows(scores, k)
         return ranked
 
 
 def weigh(neighbours: Shares, network: Probabilities, dev: EncodedPosts) -> Choice:
-    """Return the weight that is best on the posts of dev with a word; of equal ones the least."""
+    """Return what is best on the posts of dev with a word; of equals the least floor and weight."""
     dev = dev.take(np.flatnonzero(dev.ids.lengths))
-    best = np.empty((len(WEIGHTS), len(dev), 1), dtype=np.int64)
+    best = np.empty((len(FLOORS), len(WEIGHTS), len(dev), 1), dtype=np.int64)
     with progress("blend, posts", len(dev)) as advance:
-        for rows, shares, probabilities in _opinions(neighbours, network, dev.inputs):
-            for some, weight in zip(best, WEIGHTS, strict=True):
-                some[rows] = best_rows(shares + weight * probabilities, 1)
+        for rows, shares, log_p in _opinions(neighbours, network, dev.inputs):
+            for floored, floor in zip(best, FLOORS, strict=True):
+                log_share = np.log(shares + floor)
+                for some, weight in zip(floored, WEIGHTS, strict=True):
+                    some[rows, 0] = (log_share + weight * log_p).argmax(axis=1)
             advance(len(rows))
-    f1 = [measure(hits_of(padded_ranks(some), dev.labels), dev.gold).f1[0] for some in best]
-    return Choice(WEIGHTS[int(np.argmax(f1))], 100 * max(f1))
+    tried = [
+        Choice(weight, floor, 100 * _f1_at_1(some, dev))
+        for floored, floor in zip(best, FLOORS, strict=True)
+        for some, weight in zip(floored, WEIGHTS, strict=True)
+    ]
+    return max(tried, key=lambda choice: choice.dev_f1_at_1)
+
+
+def _f1_at_1(ranked: Rows, posts: EncodedPosts) -> float:
+    return measure(hits_of(padded_ranks(ranked), posts.labels), posts.gold).f1[0]
 
 
 def _opinions(
     neighbours: Shares, network: Probabilities, posts: Inputs
 ) -> Iterator[tuple[Rows, npt.NDArray[np.float64], npt.NDArray[np.float32]]]:
-    """Yield rows of posts, their shares and their probabilities [rows, M]."""
+    """Yield rows of posts, their shares and the logarithms of their probabilities [rows, M]."""
     for rows, probabilities in network.probabilities(posts):
-        yield rows, neighbours.shares(posts.take(rows)).toarray(), probabilities
+        log_p = np.log(np.maximum(probabilities, LEAST))
+        yield rows, neighbours.shares(posts.take(rows)).toarray(), log_p
 
 
 def _loaded(folder: Path, settings: FitSettings) -> tuple[Shares, Probabilities]:

@@ -16,16 +16,22 @@ from trainer.ranking import best_rows
 from trainer.reading import EncodedPosts, Inputs, infer_topics
 from trainer.recommender import Rows
 from trainer.settings import FitSettings
-from trainer.topics import TopicModel, online_lda, topic_model, uninformative
+from trainer.topics import Bags, TopicModel, online_lda, topic_model, uninformative
 
 MODEL = "model.npz"
+# α is 50/K (Griffiths and Steyvers 2004), since posts are short and tell little of their topics;
+# of few topics a post would have all alike.
+TOPIC_PRIOR, LARGEST_ALPHA = 50.0, 0.5
 _RANKED_AT_ONCE = 1_024
-_DECIMALS = 9  # θ is float32: what differs by less is a tie, which does not hang on the batch
+_DECIMALS = 6  # of the best score: θ is float32, and less than that hangs on the batch
 
 
 @dataclass(frozen=True)
 class HashtagTopics:
-    """The topics of words, and p(t | z) [K, M] of hashtags; each row sums to one."""
+    """The topics of words, and p(t | z) [K, M] of hashtags: the rest of φ.
+
+    Its rows do not sum to one: a topic that draws few hashtags has as little say about them.
+    """
 
     words: TopicModel
     hashtags: npt.NDArray[np.float64]
@@ -59,7 +65,9 @@ class Lda:
         ranked = np.empty((len(posts), k), dtype=np.int64)
         for start in range(0, len(posts), _RANKED_AT_ONCE):
             some = slice(start, start + _RANKED_AT_ONCE)
-            ranked[some] = best_rows(np.round(theta[some] @ self._model.hashtags, _DECIMALS), k)
+            scores = theta[some] @ self._model.hashtags
+            scores /= np.maximum(scores.max(axis=1, keepdims=True), np.finfo(float).tiny)
+            ranked[some] = best_rows(np.round(scores, _DECIMALS), k)
         return ranked
 
     def _readable(self, ids: Ragged) -> npt.NDArray[np.bool_]:
@@ -79,9 +87,10 @@ def learn_hashtag_topics(
     Words in too many posts are left out as `learn_topics` does, hashtags never.
     """
     ignored = uninformative(posts.ids, words, settings.max_post_share)
-    model = online_lda(bags(posts, words), words + hashtags, ignored, settings, advance)
-    drawn = model.get_topics()[:, words:].astype(np.float64)  # of φ, the mean of β
-    shares = drawn / drawn.sum(axis=1, keepdims=True)
+    alpha = min(TOPIC_PRIOR / settings.topics, LARGEST_ALPHA)
+    read = Bags(bags(posts, words), ignored, advance)
+    model = online_lda(read, words + hashtags, settings, alpha)
+    shares = model.get_topics()[:, words:].astype(np.float64)
     return HashtagTopics(topic_model(model, words, ignored), shares)
 
 

@@ -4,6 +4,7 @@ It differs from the paper's by ingredients, each of which can be left out (`--wi
 an ablation shows what it is worth.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -18,12 +19,16 @@ from export.manifest import CONTEXT
 from export.text import PADDING_ID, UNKNOWN_ID
 from trainer.errors import TrainerError
 from trainer.material import Material
-from trainer.network_method import NetworkMethod, Sizes
+from trainer.network_method import NetworkMethod, Sizes, Vectors
 from trainer.networks import Network, TopicalAttention, word_embedding
 from trainer.settings import FitSettings
 
-PIECES = ("context", "bigrams", "mean", "maximum", "lstm", "dropout")
-LEARNING = {"smoothing": {"smoothing": 0.0}, "decay": {"rate_left": 1.0}}  # as if never set
+PIECES = ("context", "bigrams", "mean", "maximum", "lstm", "names", "dropout")
+LEARNING = {  # as if never set
+    "smoothing": {"smoothing": 0.0},
+    "decay": {"rate_left": 1.0},
+    "discount": {"discount": 0.0},
+}
 INGREDIENTS = (*PIECES, *LEARNING)
 READING = frozenset({"context", "bigrams", "mean", "lstm"})
 BUCKETS = 2**18  # of bigrams
@@ -33,27 +38,51 @@ DROPPED_INPUT, DROPPED_WORDS, DROPPED_OUTPUT = 0.2, 0.1, 0.4
 _FIRST, _SECOND = 1_000_003, 31
 
 
+class NameMatch(nn.Module):
+    """How near a post is to each hashtag's name: a query of what was read, times the names.
+
+    Arguments: `width`, of what was read; `names` [M, d]; `mean_at`, where the mean of the word
+    vectors stands in it, which is what the query begins as.
+    """
+
+    def __init__(self, width: int, names: npt.NDArray[np.float32], mean_at: int | None) -> None:
+        super().__init__()
+        hashtags, dimensions = names.shape
+        self.query = nn.Linear(width, dimensions)
+        self.names = nn.Linear(dimensions, hashtags, bias=False)
+        with torch.no_grad():
+            self.names.weight.copy_(torch.from_numpy(names))
+            if mean_at is not None:
+                self.query.weight[:, mean_at : mean_at + dimensions] += torch.eye(dimensions)
+
+    def forward(self, read: Tensor, drop: Callable[[Tensor, float], Tensor]) -> Tensor:
+        """Return what is added to the logits [B, M] of what was read [B, width]."""
+        added: Tensor = self.names(drop(self.query(read), DROPPED_INPUT))
+        return added
+
+
 class PlusNetwork(Network):
     """Attention and maximum over LSTM states, means of words, bigrams and context → logits.
 
     The pieces are put side by side, pass through a bottleneck with tanh, and give one logit a
-    hashtag. Bigrams are hashed inside the network, so a bundle needs no further input for them.
+    hashtag. To it comes how near they are to the words of the hashtag's name, which tells of rare
+    hashtags what few posts cannot. Bigrams are hashed inside the network, so a bundle needs no
+    further input for them.
     """
 
-    def __init__(
-        self, settings: FitSettings, sizes: Sizes, vectors: npt.NDArray[np.float32]
-    ) -> None:
+    def __init__(self, settings: FitSettings, sizes: Sizes, vectors: Vectors) -> None:
         super().__init__()
         left_out = without(settings)
         self._has = {name: name not in left_out for name in PIECES}
         dimensions, hidden = sizes.dimensions, settings.hidden
-        self.embedding = word_embedding(vectors)
-        width = 0
+        self.embedding = word_embedding(vectors.words)
+        width, mean_at = 0, None
         if self._has["lstm"]:
             self.lstm = nn.LSTM(dimensions, hidden, batch_first=True)
             self.pool = TopicalAttention(sizes.topics, hidden)
             width += hidden * (1 + self._has["maximum"])
         if self._has["mean"]:
+            mean_at = width
             width += dimensions
         if self._has["bigrams"]:
             self.bigrams = _embedding(BUCKETS, dimensions)
@@ -64,6 +93,8 @@ class PlusNetwork(Network):
             width += dimensions
         self.bottleneck = nn.Linear(width, BOTTLENECK)
         self.output = nn.Linear(BOTTLENECK, sizes.hashtags)
+        if self._has["names"]:
+            self.match = NameMatch(width, vectors.names, mean_at)
 
     def forward(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [B, M] and attention [B, L] for ids [B, L], θ [B, K], context [B, C]."""
@@ -91,7 +122,10 @@ class PlusNetwork(Network):
             pieces.append(_mean(self.context(kept), some & (kept != PADDING_ID)))
         joined = self._drop(torch.cat(pieces, dim=1), DROPPED_INPUT)
         post = self._drop(torch.tanh(self.bottleneck(joined)), DROPPED_OUTPUT)
-        return self.output(post), attention
+        logits = self.output(post)
+        if self._has["names"]:
+            logits = logits + self.match(joined, self._drop)
+        return logits, attention
 
     def _drop(self, values: Tensor, share: float) -> Tensor:
         return functional.dropout(values, share, self.training and self._has["dropout"])
@@ -137,7 +171,7 @@ class TabLstmPlus(NetworkMethod):
     """TAB-LSTM with more to read and less to learn by heart."""
 
     @staticmethod
-    def build(settings: FitSettings, sizes: Sizes, vectors: npt.NDArray[np.float32]) -> PlusNetwork:
+    def build(settings: FitSettings, sizes: Sizes, vectors: Vectors) -> PlusNetwork:
         """Return the network before it has learned."""
         return PlusNetwork(settings, sizes, vectors)
 
