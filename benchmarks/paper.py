@@ -15,12 +15,13 @@ from benchmarks.record import RESULTS
 PAPER = RESULTS / "paper"
 # With more text, 5 epochs are as many updates as 20 of train alone. A fixed arithmetic makes equal
 # seeds equal networks.
-LARGE = ("--vector-epochs", "5", "--precision", "bf16")
+LARGE = {"vector_epochs": 5, "precision": "bf16"}
 
 
 def commands(data: Path) -> list[list[str]]:
     """Return every command of the study, the most telling first."""
-    further = ("--further", str(data / "pretrain_en" / "text.jsonl.zst"), *LARGE)
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in LARGE.items()]
+    further = ("--further", str(data / "pretrain_en" / "text.jsonl.zst"), *flags)
     main = str(data / "main_random")
     return [
         ["compare", main, "--protocol", "stripped", "--seeds", "3", *further],

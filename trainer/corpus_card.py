@@ -1,9 +1,10 @@
 """What a corpus is: Table 1 of the paper, and what tells how hard the corpus is."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from trainer.corpus import split
-from trainer.provenance import Provenance
 from trainer.results import EvidenceRow
 from trainer.study import Case, Study
 
@@ -28,8 +29,8 @@ class CorpusRow(EvidenceRow, frozen=True, kw_only=True):
     reachable: float
 
 
-def corpus_row(study: Study, case: Case, command: str) -> CorpusRow:
-    """Return the statistics of a study's corpus as one of its cells reads it."""
+def corpus_row(study: Study, case: Case, about: Mapping[str, Any]) -> CorpusRow:
+    """Return the statistics of a study's corpus as a cell reads it; `about`, all rows' fields."""
     counts: dict[str, Counter[str]] = {}
     posts = {}
     reachable = 0
@@ -44,11 +45,7 @@ def corpus_row(study: Study, case: Case, command: str) -> CorpusRow:
     test = counts["test"]
     unseen = sum(count for tag, count in test.items() if tag not in counts["train"])
     return CorpusRow(
-        corpus=study.corpus.name,
-        protocol=case.protocol,
-        method="-",
-        command=command,
-        provenance=Provenance.of_this_process(),
+        **about,
         tweets=[posts[name] for name in SPLITS],
         hashtags=len(everything),
         vocabulary=material.words,
@@ -66,17 +63,13 @@ class TopicsRow(EvidenceRow, frozen=True, kw_only=True):
     topics: list[list[str]]
 
 
-def topics_row(study: Study, case: Case, command: str) -> TopicsRow:
-    """Return the topics that the networks of a cell read."""
+def topics_row(study: Study, case: Case, about: Mapping[str, Any]) -> TopicsRow:
+    """Return the topics that the networks of a cell read; `about`, the fields of all rows."""
     material = study.material(case)
     ids = material.text.reader.words.get_vocab()
     words = material.topics.top_words(sorted(ids, key=ids.__getitem__))
     order = (-material.theta.train.mean(axis=0)).argsort(kind="stable")
     return TopicsRow(
-        corpus=study.corpus.name,
-        protocol=case.protocol,
-        method="-",
-        command=command,
-        provenance=Provenance.of_this_process(),
+        **about,
         topics=[words[topic] for topic in order],
     )

@@ -1,5 +1,7 @@
 """A method learned once for all who ask: compared by itself, or part of another."""
 
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -43,6 +45,26 @@ def fitted_folder(material: Material, settings: FitSettings) -> Path:
         write_durably(folder / COST, msgspec.json.encode(cost))
 
     return material.parts.folder(settings.method, _of(material, settings), fill)
+
+
+def link_fitted(material: Material, settings: FitSettings, target: Path) -> None:
+    """Let a folder have the files of a method that has learned, without its settings and cost."""
+
+    def link(source: str, name: str) -> None:
+        """Let two names stand for one file, where a copy would be hundreds of megabytes."""
+        Path(name).unlink(missing_ok=True)
+        try:
+            os.link(source, name)
+        except OSError:  # another file system
+            shutil.copy2(source, name)
+
+    shutil.copytree(
+        fitted_folder(material, settings),
+        target,
+        ignore=shutil.ignore_patterns(SETTINGS, COST),
+        copy_function=link,
+        dirs_exist_ok=True,
+    )
 
 
 def is_fitted(material: Material, settings: FitSettings) -> bool:

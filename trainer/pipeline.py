@@ -5,6 +5,7 @@ from pathlib import Path
 from trainer.catalogue import method_card
 from trainer.corpus import split
 from trainer.errors import CorpusError
+from trainer.fitted import link_fitted
 from trainer.fitting import check_device
 from trainer.material import Material
 from trainer.methods.tab_lstm_plus import without
@@ -26,7 +27,7 @@ def fit(
     """Learn a model from a corpus and leave it in a run directory.
 
     Every step is kept when it is done, so an interrupted run goes on from there; with `parts`,
-    what they share is kept there for other runs.
+    all that is learned is kept there for other runs and for comparisons.
     """
     run = Run(path)
     check_device(settings.device)
@@ -35,19 +36,19 @@ def fit(
     material = Material(corpus, settings, Parts(parts) if parts else own)
     run.begin(settings, material.sources, resume=resume)
     if not run.finished:
-        _learn(material, run)
+        check_enough(material)
+        run.save_posts(material.text, material.dev.inputs)
+        card = method_card(settings.method).load()
+        if parts:
+            link_fitted(material, settings, path)
+        else:
+            card.fit(material, settings, path)
+        method = card.load(path, settings)
+        quality = quality_of(Recommender(material.text, method), material.dev)
+        run.save_metrics(quality.rows("dev", settings.protocol))
+        run.finish()
     own.forget()
     return run
-
-
-def _learn(material: Material, run: Run) -> None:
-    settings = material.settings
-    check_enough(material)
-    run.save_posts(material.text, material.dev.inputs)
-    method = method_card(settings.method).load().fit(material, settings, run.path)
-    quality = quality_of(Recommender(material.text, method), material.dev)
-    run.save_metrics(quality.rows("dev", settings.protocol))
-    run.finish()
 
 
 def check_enough(material: Material) -> None:

@@ -126,7 +126,7 @@ def test_it_learns_the_network_once_and_keeps_its_own_copy(
         asked.append(settings)
         return folder
 
-    monkeypatch.setattr(blend, "fitted_folder", fitted_folder)
+    monkeypatch.setattr("trainer.fitted.fitted_folder", fitted_folder)
     monkeypatch.setattr(blend, "TabLstmPlus", Stubborn)
     settings = changed(method="blend", seed=7)
     material = Material(pointing_corpus(tmp_path / "corpus"), settings, Parts(tmp_path / "parts"))

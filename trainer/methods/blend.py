@@ -1,7 +1,5 @@
 """Late fusion: what similar posts had, and what the network expects, each for itself."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, Self
@@ -11,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from trainer.fitted import fitted_folder
+from trainer.fitted import link_fitted
 from trainer.material import Material
 from trainer.methods.neighbours import NeighboursWithContext
 from trainer.methods.tab_lstm_plus import TabLstmPlus
@@ -71,8 +69,7 @@ class Blend:
     def fit(cls, material: Material, settings: FitSettings, folder: Path) -> Self:
         """Take the network that was learned for all, and weigh it on dev."""
         NeighboursWithContext.fit(material, settings, _made(folder / NEIGHBOURS))
-        learned = fitted_folder(material, _network(settings))
-        shutil.copytree(learned, folder / NETWORK, copy_function=_linked, dirs_exist_ok=True)
+        link_fitted(material, _network(settings), folder / NETWORK)
         neighbours, network = _loaded(folder, settings)
         choice = weigh(neighbours, network, material.dev)
         (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
@@ -128,15 +125,6 @@ def _opinions(
 def _loaded(folder: Path, settings: FitSettings) -> tuple[Shares, Probabilities]:
     neighbours = NeighboursWithContext.load(folder / NEIGHBOURS, settings)
     return neighbours, TabLstmPlus.load(folder / NETWORK, _network(settings))
-
-
-def _linked(source: str, target: str) -> None:
-    """Let two names stand for one file, where a copy would be hundreds of megabytes."""
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 def _network(settings: FitSettings) -> FitSettings:
