@@ -2,23 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from tests.support.learning import TINY, changed, lines, planted_corpus, write_file, write_splits
+from tests.support.stopping import StoppedError, epochs, epochs_of, kept_epoch, stop_at
 from trainer import material, network_method
-from trainer.checkpoints import Checkpoints, EpochRow
+from trainer.checkpoints import Checkpoints
 from trainer.errors import CorpusError, RunError, TrainerError
 from trainer.evaluate import POPULARITY, evaluate
-from trainer.fitting import Epoch, Training
 from trainer.material import Text
-from trainer.metrics import Quality
 from trainer.parts import Parts
 from trainer.pipeline import fit
 from trainer.release import release
@@ -40,10 +36,6 @@ MADE_ONCE = (
 OTHERS = ("epochs.json", "finished", "settings.json", "sources.json")
 
 
-class StoppedError(Exception):
-    """Stands for whatever ends a process."""
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return planted_corpus(tmp_path_factory.mktemp("small"))
@@ -55,29 +47,12 @@ def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(small, tmp_path_factory.mktemp("whole") / "run", TINY)
 
 
-def epochs(run: Run) -> list[EpochRow]:
-    return Checkpoints(run.path).epochs()
-
-
 def assert_equal_runs(one: Run, other: Run) -> None:
     for run in (one, other):  # nothing half written, no checkpoint, no parts
         assert {path.name for path in run.path.iterdir()} == {*LEARNED, *OTHERS}
     for name in LEARNED:
         assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
     assert [row.loss for row in epochs(one)] == [row.loss for row in epochs(other)]
-
-
-def stop_at(monkeypatch: pytest.MonkeyPatch, target: object, name: str, call: int) -> None:
-    """Let the given call of a function be the last thing that happens."""
-    original: Callable[..., Any] = getattr(target, name)
-    calls = iter(range(1, 1_000))
-
-    def stopping(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if next(calls) == call:
-            raise StoppedError
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr(target, name, stopping)
 
 
 def test_a_run_holds_all_that_an_export_needs(whole: Run) -> None:
@@ -253,80 +228,6 @@ def test_a_finished_run_is_not_learned_again(
         stop_at(monkeypatch, material, name, 1)
     stop_at(monkeypatch, network_method, "train", 1)
     assert fit(small, whole.path, TINY, resume=True) == whole
-
-
-def epochs_of(*figures: float) -> Callable[..., Iterator[Epoch]]:
-    """Return a training whose F1@1 on dev goes like this, and its loss there with it.
-
-    An epoch writes its number over all that the network has learned.
-    """
-
-    def train(training: Training, *_: object) -> Iterator[Epoch]:
-        for number, f1 in enumerate(figures[training.epoch :], training.epoch + 1):
-            training.epoch = number
-            with torch.no_grad():
-                for parameter in training.network.parameters():
-                    parameter.fill_(number)
-            dev = Quality(*((f1,) * 5,) * 4)
-            yield Epoch(number, 1.0, dev, 1.0 + f1, 0.0, "fp32")
-
-    return train
-
-
-def kept_epoch(run: Run) -> int:
-    """Return the number of the epoch whose network the run has."""
-    numbers = {
-        float(x) for w in Checkpoints(run.path).load_state("network").values() for x in w.view(-1)
-    }
-    [number] = numbers
-    return int(number)
-
-
-@pytest.mark.parametrize(
-    ("patience", "figures", "learned", "best"),
-    [
-        (2, (0.3, 0.5, 0.4, 0.45, 0.6), 4, 2),
-        (2, (0.3, 0.5, 0.4, 0.55, 0.5), 5, 4),
-        (1, (0.3, 0.3, 0.9), 2, 1),  # as good is no better
-        (3, (0.5, 0.1, 0.2, 0.3, 0.4), 4, 1),
-        (9, (0.5, 0.1, 0.2), 3, 1),
-        (2, (0.0, 0.0, 0.0, 0.1), 3, 1),  # the first epoch is kept, however bad
-    ],
-)
-def test_it_stops_when_patience_ends_and_keeps_the_best(
-    small: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    patience: int,
-    figures: tuple[float, ...],
-    learned: int,
-    best: int,
-) -> None:
-    monkeypatch.setattr(network_method, "train", epochs_of(*figures))
-    run = fit(small, tmp_path / "run", changed(patience=patience, epochs=9))
-    assert len(epochs(run)) == learned
-    assert kept_epoch(run) == best
-
-
-def test_the_best_epoch_may_be_chosen_by_loss(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network_method, "train", epochs_of(0.3, 0.2, 0.4, 0.5))
-    run = fit(small, tmp_path / "run", changed(patience=2, epochs=9, select="loss"))
-    assert len(epochs(run)) == 4
-    assert kept_epoch(run) == 2
-
-
-def test_a_run_stopped_after_its_last_epoch_learns_no_other(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = changed(patience=1, epochs=9)
-    monkeypatch.setattr(network_method, "train", epochs_of(0.5, 0.5, 0.9))
-    with monkeypatch.context() as interrupted:
-        stop_at(interrupted, Run, "finish", 1)
-        with pytest.raises(StoppedError):
-            fit(small, tmp_path / "run", settings)
-    assert len(epochs(fit(small, tmp_path / "run", settings, resume=True))) == 2
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
