@@ -83,7 +83,8 @@ def pieces(
     yield "mean", mean(p["embedding.weight"][ids], SIZES.dimensions)
     hashed = [(one * 1_000_003 + two * 31) % BUCKETS for one, two in pairwise(ids)]
     yield "bigrams", mean(p["bigrams.weight"][hashed], SIZES.dimensions)
-    yield "context", mean(p["context.weight"][context], SIZES.dimensions)
+    known = [number for number in context if number > UNKNOWN_ID]
+    yield "context", p["context.weight"][known].sum(axis=0)
 
 
 def logits_of(p: dict[str, Floats], joined: Floats) -> Floats:

@@ -62,7 +62,10 @@ class NameMatch(nn.Module):
 
 
 class PlusNetwork(Network):
-    """Attention and maximum over LSTM states, means of words, bigrams and context → logits.
+    """Attention and maximum over LSTM states, means of words and bigrams, context → logits.
+
+    Of the context the known ones are summed, not averaged: beside a telling mention stand the
+    words of its host, which tell nothing and would thin it out.
 
     The pieces are put side by side, pass through a bottleneck with tanh, and give one logit a
     hashtag. To it comes how near they are to the words of the hashtag's name, which tells of rare
@@ -117,9 +120,9 @@ class PlusNetwork(Network):
             hashed = (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % BUCKETS
             pieces.append(_mean(self.bigrams(hashed), words[:, 1:]))
         for context in further:
-            some = context != PADDING_ID
-            kept = self._drop_ids(context, some, PADDING_ID)
-            pieces.append(_mean(self.context(kept), some & (kept != PADDING_ID)))
+            known = context > UNKNOWN_ID
+            kept = self._drop_ids(context, known, PADDING_ID)
+            pieces.append(_sum(self.context(kept), known & (kept != PADDING_ID)))
         joined = self._drop(torch.cat(pieces, dim=1), DROPPED_INPUT)
         post = self._drop(torch.tanh(self.bottleneck(joined)), DROPPED_OUTPUT)
         logits = self.output(post)
@@ -139,10 +142,14 @@ class PlusNetwork(Network):
         )
 
 
+def _sum(values: Tensor, some: Tensor) -> Tensor:
+    """Return the sum [B, d] of those values [B, L, d] that count."""
+    return (values * some.unsqueeze(2).to(values.dtype)).sum(dim=1)
+
+
 def _mean(values: Tensor, some: Tensor) -> Tensor:
-    """Return the mean [B, d] of those values [B, L, d] that count; zero where none does."""
-    share = some.unsqueeze(2).to(values.dtype)
-    return (values * share).sum(dim=1) / share.sum(dim=1).clamp(min=1)
+    """Return their mean [B, d]; zero where none counts."""
+    return _sum(values, some) / some.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def _embedding(rows: int, dimensions: int) -> nn.Embedding:
