@@ -17,7 +17,7 @@ DEMOS = {"synthetic": "made-up posts", "time_per_source": "real tweets, trained 
 
 def figures() -> str:
     """Return the tables, made from the results alone."""
-    return f"\n{_demos()}\n{_paper()}\n{_kills()}\n"
+    return f"\n{_demos()}\n{_paper()}\n{_serving()}\n{_kills()}\n"
 
 
 def main() -> None:
@@ -88,6 +88,22 @@ def _paper() -> str:
 
 def _mean(rows: list[dict[str, Any]], name: str) -> str:
     return f"{mean(row[name] for row in rows):.2f} %" if rows else "not measured"
+
+
+def _serving() -> str:
+    """Return what the served networks are worth, and what they cost."""
+    figures = _result("serving")["figures"]
+    asked = f"{figures['threads']} thread, {figures['posts']:,} posts of {figures['corpus']}"
+    lines = [
+        f"| served, {asked} | F1@1 | µs a post | time | graph |",
+        "|---" * 5 + "|",
+    ]
+    lines += [
+        f"| {row['method']} | {row['f1_at_1']} % | {row['microseconds_a_post']} "
+        f"| {row['ratio_to_tab_lstm']} of tab-lstm | {row['graph_megabytes']} MB |"
+        for row in figures["rows"]
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _kills() -> str:

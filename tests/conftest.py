@@ -22,6 +22,7 @@ from trainer.synthetic import SyntheticSettings, write_corpus
 from worker.predictor import Predictor
 
 SMALL = FitSettings(
+    method="tab-lstm",
     dimensions=32,
     hidden=48,
     topics=10,

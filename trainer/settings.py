@@ -1,4 +1,7 @@
-"""Every setting of `trainer fit`; the defaults are the paper's (section 4.2.2) where it has one."""
+"""Every setting of `trainer fit`; the defaults are the paper's (section 4.2.2) where it has one.
+
+A method may have defaults of its own (`trainer.catalogue`), as the one that is learned by default.
+"""
 
 from typing import Annotated, Literal
 
@@ -73,7 +76,7 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class FitSettings(StudySettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one model is learned."""
 
-    method: Annotated[Method, Option("What learns; `trainer methods` explains.")] = "tab-lstm"
+    method: Annotated[Method, Option("What learns; `trainer methods` explains.")] = "tab-lstm+"
     protocol: Annotated[
         Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
     ] = "stripped"

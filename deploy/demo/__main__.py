@@ -26,9 +26,6 @@ from trainer.progress import console
 STATE = Path(".demo")
 WORKERS = 2
 PARTITIONS = 8
-# Real posts train in minutes with these. The best epoch is chosen by loss: on a stream the posts
-# to come differ from dev, and a network that grows too sure of itself loses on them first.
-FIT = ("--epochs", "4", "--patience", "1", "--select", "loss")
 
 
 @click.command()
@@ -53,7 +50,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
     registry = STATE / "registry"
     if tweets is None:
         _step(seconds, "synthesise", "trainer", "synthesize", str(corpus))
-    _step(seconds, "fit", "trainer", "fit", str(corpus), str(STATE / "run"), *FIT)
+    _step(seconds, "fit", "trainer", "fit", str(corpus), str(STATE / "run"))
     _step(seconds, "export", "trainer", "export", str(STATE / "run"), str(registry),
           "--alias", CHAMPION)  # fmt: skip
     posts = [post for post in split(corpus, "test") if post.spellings]

@@ -14,6 +14,7 @@ from trainer.ragged import Ragged
 from trainer.settings import FitSettings
 
 TINY = FitSettings(
+    method="tab-lstm",
     dimensions=8,
     hidden=8,
     topics=3,
