@@ -76,7 +76,11 @@ class Study:
     def outcome(self, case: Case) -> Outcome:
         """Return how the method of a cell ranks for the test posts."""
         material, folder = self.material(case), self.folder(case)
-        of = {"method": folder.name, "test": file_digest(split(self.corpus, "test").path)}
+        of = {
+            "method": folder.name,
+            "learned": self.cost(case).provenance.time,  # its folder may have been made anew
+            "test": file_digest(split(self.corpus, "test").path),
+        }
 
         def rank() -> Outcome:
             posts = self.test(case).inputs
