@@ -57,9 +57,9 @@ _TOKEN = "|".join(
         r"(?:(?![\p{Han}\p{Hiragana}\p{Katakana}])" + _WORD + r")+(?:['’]\p{L}+)*",
     ]
 )
-# What a post points at beside its words: a mention, or a link, up to where it is cut or may tell
-# a hashtag. Of a link the words are read: those of its domain, then those of its path.
-_LINKED = r"[^\s#＃…]+"
+# What a post points at beside its words: a mention, or a link. Of a link the words are read, those
+# of its domain first, up to where it is cut or names a hashtag, as "/hashtag/sea" and "?q=%23sea".
+_LINKED = r"(?:(?!%23|%ef%bc%83|/hashtag/|/tags?/)[^\s#＃…])+"
 _POINTER = "|".join(
     [
         _MENTIONED,

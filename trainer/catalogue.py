@@ -29,7 +29,9 @@ class MethodCard:
     """A method: where its class is, what it is, its source, and how it differs from the rest.
 
     `repeated` tells whether a study learns it with several seeds; `network` whether it can become
-    a bundle; `defaults` are settings that differ from the paper's.
+    a bundle; `defaults` are settings that differ from the paper's. `version` is to be raised when
+    the method comes to learn or to answer otherwise: what was learned before is then learned
+    again, as it is for a change of a method that it is `made_of`.
     """
 
     place: str
@@ -38,6 +40,13 @@ class MethodCard:
     repeated: bool = False
     network: bool = False
     defaults: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+    made_of: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> list[int]:
+        """Its own version, and those of what it is made of."""
+        return [self.version, *(METHODS[name].version for name in self.made_of)]
 
     def load(self) -> "type[Method]":
         """Import the method; its libraries are loaded only now."""
@@ -86,7 +95,7 @@ METHODS: dict[str, MethodCard] = {
     ),
     "tab-lstm+": MethodCard(
         "trainer.methods.tab_lstm_plus:TabLstmPlus",
-        "TAB-LSTM that reads mentions, links and bigrams too, and is kept from overfitting",
+        "TAB-LSTM that reads mentions, links and hashtags' names, and is kept from overfitting",
         "tagstream",
         repeated=True,
         network=True,
@@ -94,10 +103,11 @@ METHODS: dict[str, MethodCard] = {
     ),
     "blend": MethodCard(
         "trainer.methods.blend:Blend",
-        "tab-lstm+ and neighbours, their shares summed with a weight from dev",
+        "tab-lstm+ times neighbours, with a floor and a weight from dev",
         "tagstream",
         repeated=True,
         defaults=PLUS,
+        made_of=("tab-lstm+", "neighbours"),
     ),
 }
 

@@ -75,7 +75,8 @@ def is_fitted(material: Material, settings: FitSettings) -> bool:
 def _of(material: Material, settings: FitSettings) -> dict[str, object]:
     """Return what names a method: the file of further posts counts by its digest alone."""
     own = msgspec.structs.replace(settings, further=None)
-    return {"material": material.of, "settings": msgspec.to_builtins(own)}
+    versions = method_card(settings.method).versions
+    return {"material": material.of, "settings": msgspec.to_builtins(own), "versions": versions}
 
 
 def kept_settings(folder: Path) -> FitSettings:

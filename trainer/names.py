@@ -1,6 +1,7 @@
 """Hashtags' names as words: #climatechange says "climate change" to whoever reads it."""
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from export.text import SPECIAL_WORDS
 
 LONGEST = 20  # letters of a word that is looked for in a name
+_WHOLE_WORDS = ("CJK", "HIRAGANA", "KATAKANA")  # scripts of which the tokenizer reads each sign
 
 
 def name_vectors(
@@ -31,6 +33,15 @@ def name_vectors(
 
 def split_name(name: str, costs: Mapping[str, float]) -> list[str]:
     """Return the words that a name is most cheaply made of, none where that is impossible."""
+    found: list[str] = []
+    for piece in filter(None, name.split("_")):
+        if not (words := _cut(piece, costs)):
+            return []
+        found += words
+    return found
+
+
+def _cut(name: str, costs: Mapping[str, float]) -> list[str]:
     best: list[tuple[float, list[str]]] = [(0.0, [])]
     for end in range(1, len(name) + 1):
         ways = [(math.inf, list[str]())]
@@ -44,11 +55,11 @@ def split_name(name: str, costs: Mapping[str, float]) -> list[str]:
 
 
 def _costs(words: Sequence[str]) -> dict[str, float]:
-    """Return -log p(w) by Zipf's law. A single letter of an alphabet is no word of a name."""
+    """Return -log p(w) by Zipf's law. A letter of an alphabet is no word of a name; 海 is one."""
     known = words[len(SPECIAL_WORDS) :]
     scale = math.log(len(known) + 1)
     return {
         word: math.log((rank + 1) * scale + 1)
         for rank, word in enumerate(known)
-        if len(word) > 1 or not word.isascii()
+        if len(word) > 1 or unicodedata.name(word, "").startswith(_WHOLE_WORDS)
     }

@@ -6,7 +6,7 @@ import pytest
 from export.text import SPECIAL_WORDS
 from trainer.names import name_vectors, split_name
 
-WORDS = [*SPECIAL_WORDS, "the", "change", "climate", "mate", "cli", "日", "本", "c", "2016"]
+WORDS = [*SPECIAL_WORDS, "the", "change", "climate", "mate", "cli", "日", "本", "c", "2016", "я"]
 COSTS = {word: float(rank) for rank, word in enumerate(WORDS[2:], start=1) if word != "c"}
 VECTORS = np.random.default_rng(0).normal(size=(len(WORDS), 4)).astype(np.float32)
 
@@ -19,6 +19,10 @@ VECTORS = np.random.default_rng(0).normal(size=(len(WORDS), 4)).astype(np.float3
         ("thechange2016", ["the", "change", "2016"]),
         ("日本", ["日", "本"]),
         ("thethe", ["the", "the"]),
+        ("climate_change", ["climate", "change"]),
+        ("_the__mate_", ["the", "mate"]),
+        ("the_x", []),
+        ("_", []),
         ("climatex", []),
         ("xclimate", []),
         ("x", []),
@@ -36,7 +40,7 @@ def test_the_cheapest_words_are_taken() -> None:
 
 
 def test_a_name_has_the_direction_of_the_mean_of_its_words() -> None:
-    found = name_vectors(["climatechange", "日本", "unheardof", "c"], WORDS, VECTORS)
+    found = name_vectors(["climatechange", "日本", "unheardof", "c", "яя"], WORDS, VECTORS)
     for row, ids in enumerate([[4, 3], [7, 8]]):
         mean = VECTORS[ids].mean(axis=0)
         assert found[row] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
