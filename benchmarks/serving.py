@@ -12,7 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import click
-import numpy as np
+import torch
 
 from benchmarks.paper import LARGE
 from benchmarks.record import record
@@ -76,12 +76,15 @@ def _released(method: str, corpus: Path, further: Path | None, parts: Path, at: 
 
 def _asking(predictor: Predictor, texts: list[str]) -> Callable[[], object]:
     inputs: list[ModelInput] = [item for item in predictor.encode(texts) if not item.empty]
+    if len(inputs) < POSTS:
+        raise click.ClickException(f"{len(inputs)} posts to ask for; {POSTS} are wanted")
     return lambda: predictor.predict(inputs[:POSTS])
 
 
 def _seconds(asked: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Return the median seconds of each, asked in turns, and of a fixed matrix product."""
-    matrix = np.random.default_rng(0).normal(size=(MATRIX, MATRIX)).astype(np.float32)
+    matrix = torch.randn(MATRIX, MATRIX, generator=torch.Generator().manual_seed(0))
+    torch.set_num_threads(1)
     asked = {**asked, "product": lambda: matrix @ matrix}
     times: dict[str, list[float]] = {name: [] for name in asked}
     for _ in range(1 + REPEATS):

@@ -31,7 +31,8 @@ class MethodCard:
     `repeated` tells whether a study learns it with several seeds; `network` whether it can become
     a bundle; `defaults` are settings that differ from the paper's. `version` is to be raised when
     the method comes to learn or to answer otherwise: what was learned before is then learned
-    again, as it is for a change of a method that it is `made_of`.
+    again, as it is for a change of a method that it is `made_of`. `shared` names what it takes of
+    the `Material` that takes long to learn.
     """
 
     place: str
@@ -42,6 +43,7 @@ class MethodCard:
     defaults: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
     made_of: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
     @property
     def versions(self) -> list[int]:
@@ -56,7 +58,12 @@ class MethodCard:
 
 def _network(summary: str) -> MethodCard:
     return MethodCard(
-        "trainer.methods.lstm_family:LstmFamily", summary, PAPER, repeated=True, network=True
+        "trainer.methods.lstm_family:LstmFamily",
+        summary,
+        PAPER,
+        repeated=True,
+        network=True,
+        shared=("vectors", "theta"),
     )
 
 
@@ -73,6 +80,7 @@ METHODS: dict[str, MethodCard] = {
         "trainer.methods.svm:Svm",
         "linear SVM, one against the rest, on the mean of the word vectors",
         f"{PAPER}; Fan et al. 2008 (LIBLINEAR)",
+        shared=("vectors",),
     ),
     "ttm": MethodCard(
         "trainer.methods.ttm:Ttm",
@@ -100,6 +108,7 @@ METHODS: dict[str, MethodCard] = {
         repeated=True,
         network=True,
         defaults=PLUS,
+        shared=("vectors", "theta"),
     ),
     "blend": MethodCard(
         "trainer.methods.blend:Blend",

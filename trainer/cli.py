@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.text import PROTOCOLS
-from trainer.catalogue import settings_for
+from trainer.catalogue import PLUS, settings_for
 from trainer.click_parts import (
     CORPUS,
     FILE,
@@ -23,6 +23,8 @@ from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from worker.settings import ModelSettings, options
 
+_OWN_DEFAULTS = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in PLUS.items())
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tagstream")
@@ -34,26 +36,26 @@ def main() -> None:
     Its answers are its `tags` if it has that field, else its `hashtags` and those in its text.
 
     \b
-    trainer fit CORPUS runs/first              learn word2vec, LDA and TAB-LSTM
+    trainer fit CORPUS runs/first              learn word2vec, LDA and TAB-LSTM+
     trainer export runs/first registry --alias champion
     trainer evaluate CORPUS --registry registry
     trainer compare CORPUS results             every method of the paper, side by side
     """
 
 
-@main.command()
+@main.command(epilog=f"tab-lstm+ and blend have defaults of their own: {_OWN_DEFAULTS}.")
 @click.argument("corpus", type=CORPUS)
 @click.argument("run", type=FOLDER)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
-@click.option("--parts", type=FOLDER, help="Keep what other runs can share here.")
+@click.option("--parts", type=FOLDER, help="Keep all that is learned here, for other runs too.")
 @options(FitSettings)
 @in_one_line
 def fit(corpus: Path, run: Path, resume: bool, parts: Path | None, **values: Any) -> None:  # noqa: ANN401, FBT001
     """Learn a model from CORPUS and leave it in the directory RUN.
 
-    The defaults are the paper's; tab-lstm+ and blend have some of their own. Each step is kept
-    when it is done: after an interruption, --resume goes on from there. Equal seeds and settings
-    on one machine give equal models, where --precision is not left to a trial.
+    The defaults are the paper's, but for some of tab-lstm+ and blend. Each step is kept when it is
+    done: after an interruption, --resume goes on from there. Equal seeds and settings on one
+    machine give equal models, where --precision is not left to a trial.
     """
     from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
 

@@ -148,7 +148,7 @@ def _write_costs(study: Study, case: Case, writer: Writer) -> None:
             **row,
             seed=case.seed,
             fit_seconds=round(cost.seconds, 1),
-            size_bytes=sum(file.stat().st_size for file in folder.iterdir()),
+            size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
             posts_per_second=round(len(outcome.ranked) / float(outcome.seconds), 1),
             threads=torch.get_num_threads(),
         ),

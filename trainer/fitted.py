@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.catalogue import method_card
+from trainer.catalogue import METHODS, method_card
 from trainer.checkpoints import Checkpoints, write_durably
 from trainer.material import Material
 from trainer.provenance import Provenance
@@ -19,7 +19,7 @@ SETTINGS = "settings.json"
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What learning took: seconds without what methods share, threads, and where and by what."""
+    """What learning took: seconds without what methods share, and where and by what."""
 
     seconds: float
     provenance: Provenance
@@ -33,9 +33,15 @@ def fitted(material: Material, settings: FitSettings) -> Method:
 
 def fitted_folder(material: Material, settings: FitSettings) -> Path:
     """Return the folder of a method that has learned."""
-    card = method_card(settings.method).load()
+    about = method_card(settings.method)
+    card = about.load()
 
     def fill(folder: Path) -> None:
+        for name in about.shared:
+            getattr(material, name)
+        for name in about.made_of:
+            if METHODS[name].network:
+                fitted_folder(material, msgspec.structs.replace(settings, method=name))
         started = time.monotonic()
         card.fit(material, settings, folder)
         # An interrupted training is as long as its epochs.
@@ -48,7 +54,10 @@ def fitted_folder(material: Material, settings: FitSettings) -> Path:
 
 
 def link_fitted(material: Material, settings: FitSettings, target: Path) -> None:
-    """Let a folder have the files of a method that has learned, without its settings and cost."""
+    """Let a folder have the files of a method that has learned, without its settings and cost.
+
+    They are linked, so no method may change a file in place.
+    """
 
     def link(source: str, name: str) -> None:
         """Let two names stand for one file, where a copy would be hundreds of megabytes."""

@@ -248,7 +248,8 @@ def _step(
     with _arithmetic(precision, torch.device(settings.device).type):
         logits, _ = training.network(*_tensors(training.network, examples, rows, settings.device))
     labels = examples.labels.take(rows)
-    worth = np.power(examples.gold[rows], -settings.discount) if settings.discount else None
+    gold = examples.gold[rows].astype(np.float32)
+    worth = gold**-settings.discount if settings.discount else None
     loss = negative_log_likelihood(logits, labels, settings.smoothing, worth)
     for optimiser in training.optimisers:
         optimiser.zero_grad(set_to_none=True)

@@ -31,6 +31,7 @@ from trainer.topics import TopicModel, learn_topics
 from trainer.vectors import WordVectors, learn_vectors
 
 DATA = "data.json"
+TEXT_SEED = 1  # of word vectors and topics: they are shared, whatever the seed of a method
 LEAST_CONTEXT = 2  # posts that a mention or a word of a link needs
 
 

@@ -2,18 +2,20 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from trainer.arrays import load_arrays, save_arrays
+from trainer.progress import console
 
 _T = TypeVar("_T")
-FORMAT = 1  # to be raised when the same inputs come to make other parts
+FORMAT = 1  # to be raised when what methods share comes to be made otherwise
 
 
 def digest(of: Mapping[str, object]) -> str:
@@ -41,9 +43,10 @@ class Parts:
     ) -> _T:
         """Return a dataclass of arrays, made only where it is not kept yet."""
         file = self.path / f"{name}-{digest(of)}.npz"
-        with self._alone(file):
-            if not file.exists():
-                save_arrays(file, make())
+        if not file.exists():
+            with self._alone(file):
+                if not file.exists():  # another process may have made it meanwhile
+                    save_arrays(file, make())
         return load_arrays(file, kind)
 
     def folder(self, name: str, of: Mapping[str, object], fill: Callable[[Path], None]) -> Path:
@@ -52,19 +55,30 @@ class Parts:
         What an interrupted `fill` left is still there when it is called again.
         """
         folder = self.path / f"{name}-{digest(of)}"
-        with self._alone(folder):
-            if not folder.exists():
-                unfinished = folder.with_name(f".{folder.name}")
-                unfinished.mkdir(exist_ok=True)
-                fill(unfinished)
-                unfinished.rename(folder)
+        if not folder.exists():
+            with self._alone(folder):
+                if not folder.exists():
+                    unfinished = folder.with_name(f".{folder.name}")
+                    unfinished.mkdir(exist_ok=True)
+                    fill(unfinished)
+                    unfinished.rename(folder)
         return folder
 
-    def _alone(self, part: Path) -> FileLock:
-        """Return the lock under which a part is made."""
+    @contextmanager
+    def _alone(self, part: Path) -> Iterator[None]:
+        """Hold the lock under which a part is made; say so where another process has it."""
         locks = self.path / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(locks / part.name)
+        lock = FileLock(locks / part.name)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            console.print(f"waiting for another process that makes {part.name}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def forget(self) -> None:
         """Remove all parts."""

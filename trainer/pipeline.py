@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
+
 from trainer.catalogue import method_card
 from trainer.corpus import split
 from trainer.errors import CorpusError
 from trainer.fitted import link_fitted
 from trainer.fitting import check_device
-from trainer.material import Material
+from trainer.material import TEXT_SEED, Material
 from trainer.methods.tab_lstm_plus import without
 from trainer.parts import Parts
 from trainer.recommender import Recommender
@@ -27,14 +29,19 @@ def fit(
     """Learn a model from a corpus and leave it in a run directory.
 
     Every step is kept when it is done, so an interrupted run goes on from there; with `parts`,
-    all that is learned is kept there for other runs and for comparisons.
+    all that is learned is kept there for other runs and for comparisons, in which word vectors
+    and topics have one seed whatever that of the method.
     """
     run = Run(path)
     check_device(settings.device)
     without(settings)  # an ingredient that is none is told now, not after hours
     own = Parts(path / "parts")
-    material = Material(corpus, settings, Parts(parts) if parts else own)
-    run.begin(settings, material.sources, resume=resume)
+    if parts:
+        shared = msgspec.structs.replace(settings, seed=TEXT_SEED)
+        material = Material(corpus, shared, Parts(parts))
+    else:
+        material = Material(corpus, settings, own)
+    run.begin(settings, material.sources, resume=resume, parts=parts)
     if not run.finished:
         check_enough(material)
         run.save_posts(material.text, material.dev.inputs)
@@ -47,7 +54,8 @@ def fit(
         quality = quality_of(Recommender(material.text, method), material.dev)
         run.save_metrics(quality.rows("dev", settings.protocol))
         run.finish()
-    own.forget()
+    if not parts:
+        own.forget()
     return run
 
 

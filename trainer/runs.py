@@ -29,13 +29,22 @@ class Run:
             raise RunError(f"{path} is no finished run; `trainer fit CORPUS {path}` makes one")
         return run
 
-    def begin(self, settings: FitSettings, sources: Mapping[str, str], *, resume: bool) -> None:
+    def begin(
+        self,
+        settings: FitSettings,
+        sources: Mapping[str, str],
+        *,
+        resume: bool,
+        parts: Path | None = None,
+    ) -> None:
         """Claim the directory; raises `RunError` where it holds another run.
 
         With `resume`, steps that finished are not done again; `sources`, the SHA-256 of each file
-        of posts, tells whether they were done on the same posts.
+        of posts, tells whether they were done on the same posts, and `parts` where they are.
         """
         file, origin = self.path / "settings.json", self.path / "sources.json"
+        place = self.path / "parts.json"
+        kept = str(parts.resolve()) if parts else None
         if file.exists():
             if not resume:
                 raise RunError(f"{self.path} holds a run; give --resume, or another directory")
@@ -43,9 +52,13 @@ class Run:
                 raise RunError(f"{self.path} was begun with other settings: see {file}")
             if msgspec.json.decode(origin.read_bytes()) != sources:
                 raise RunError(f"{self.path} was begun on other posts; take another directory")
+            if (begun := msgspec.json.decode(place.read_bytes())) != kept:
+                before = f"with --parts {begun}" if begun else "without --parts"
+                raise RunError(f"{self.path} was begun {before}; go on as it was begun")
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_durably(origin, msgspec.json.encode(sources))
+        write_durably(place, msgspec.json.encode(kept))
         write_durably(file, msgspec.json.format(msgspec.json.encode(settings)))
 
     @property

@@ -13,15 +13,13 @@ import numpy.typing as npt
 from trainer.catalogue import settings_for
 from trainer.corpus import file_digest, split
 from trainer.fitted import COST, Cost, fitted, fitted_folder
-from trainer.material import Material
+from trainer.material import TEXT_SEED, Material
 from trainer.metrics import KS, Quality, measure
 from trainer.parts import Parts
 from trainer.reading import EncodedPosts
 from trainer.recommender import Recommender
 from trainer.scoring import hits_of, padded_ranks
 from trainer.settings import FitSettings
-
-TEXT_SEED = 1  # of word vectors and topics: they are shared, whatever the seed of a method
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ def test_other_names_of_the_hashtags_change_no_byte_of_what_is_learned(
 def test_other_names_of_the_hashtags_change_no_answer(
     method: str, material: Material, renamed: Material, tmp_path: Path
 ) -> None:
-    """Not even those of a method that reads the names of what it can suggest, without them."""
+    """A method that reads the names of what it can suggest is asked without that ingredient."""
     settings = msgspec.structs.replace(settings_of(method), without="names")
     ranked = []
     for number, some in enumerate((material, renamed)):

@@ -81,7 +81,7 @@ TORN = Opinions([[1, 0], [0, 1]], [[0.1, 0.9], [0.999, 0.001]])
 
 def test_weight_and_floor_are_those_that_are_right_most_often() -> None:
     # With a floor of 0.03: 34.3 < 9^w for the first only from a weight of 1.61 on, which is not
-    # tried. So the second post decides: 34.3 > 999^w, a weight of 0.5 or less, whatever the floor.
+    # tried. So the second post decides: 34.3 > 999^w, a weight of 0.5 or less.
     assert weigh(TORN, TORN, dev([[1], [1]], [0], [1])) == Choice(0.1, 0.003, 50.0)
     # (1.003 / 0.003) = 334 < 999^w only from 0.85 on; 0.03 wants 0.52 and more.
     assert weigh(TORN, TORN, dev([[0], [0]], [0], [1])) == Choice(1.0, 0.003, 100.0)

@@ -7,14 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.manifest import Tolerance
 from tests.support.inmemory import InMemoryTopic
 from tests.support.loops import Bench, CountingPredictor, post
 from trainer.corpus import split
 from worker import predictor as predictors
 from worker.predictor import Predictor
-
-NEAR = Tolerance(theta=1e-5, scores=1e-5)
 
 
 class TestDigests:

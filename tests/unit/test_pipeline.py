@@ -33,7 +33,7 @@ MADE_ONCE = (
     "learn_topics",
     "infer_topics",
 )
-OTHERS = ("epochs.json", "finished", "settings.json", "sources.json")
+OTHERS = ("epochs.json", "finished", "parts.json", "settings.json", "sources.json")
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +213,14 @@ def test_a_resumed_run_keeps_its_arithmetic(
 def test_a_run_is_not_overwritten(small: Path, whole: Run) -> None:
     with pytest.raises(RunError, match="holds a run; give --resume, or another directory"):
         fit(small, whole.path, TINY)
+
+
+def test_a_run_does_not_go_on_with_other_parts(small: Path, whole: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was begun without --parts; go on as it was begun"):
+        fit(small, whole.path, TINY, resume=True, parts=tmp_path / "parts")
+    run = fit(small, tmp_path / "run", TINY, parts=tmp_path / "parts")
+    with pytest.raises(RunError, match=r"was begun with --parts .*/parts; go on as it was begun"):
+        fit(small, run.path, TINY, resume=True)
 
 
 def test_a_run_does_not_go_on_with_other_settings(small: Path, whole: Run) -> None:

@@ -194,6 +194,9 @@ def test_two_runs_share_their_parts(small: Path, tmp_path: Path) -> None:
         learned.setattr(LstmFamily, "fit", lambda *_: pytest.fail("learned again"))
         third = learn("third", "--parts", parts, "--method=lstm")
     assert (third / "network.pt").read_bytes() == (second / "network.pt").read_bytes()
+    seeded = learn("seeded", "--parts", parts, "--method=lstm", "--seed=2")
+    assert (seeded / "topics.npz").read_bytes() == (second / "topics.npz").read_bytes()
+    assert (seeded / "network.pt").read_bytes() != (second / "network.pt").read_bytes()
     assert Run.open(first).metrics() != Run.open(second).metrics()
     alone = learn("alone", "--method=lstm")
     for name in ("network.pt", "topics.npz", "tokenizer.json"):

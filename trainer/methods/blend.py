@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from trainer.checkpoints import write_durably
 from trainer.fitted import link_fitted
 from trainer.material import Material
 from trainer.methods.neighbours import NeighboursWithContext
@@ -72,7 +73,7 @@ class Blend:
         link_fitted(material, _network(settings), folder / NETWORK)
         neighbours, network = _loaded(folder, settings)
         choice = weigh(neighbours, network, material.dev)
-        (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
+        write_durably(folder / CHOICE, msgspec.json.encode(choice) + b"\n")
         return cls(neighbours, network, choice)
 
     @classmethod

@@ -11,6 +11,7 @@ import floret
 import msgspec
 import numpy as np
 
+from trainer.checkpoints import write_durably
 from trainer.material import Material
 from trainer.methods.choosing import f1_at_1
 from trainer.progress import progress
@@ -64,11 +65,12 @@ class FastText:
                     f1 = f1_at_1(cls(model, hashtags), material.dev)
                     if f1 > best.dev_f1_at_1:
                         best = Choice(hashtags, rate, f1)
-                        model.save_model(str(folder / MODEL))
+                        model.save_model(str(folder / f".{MODEL}"))
+                        (folder / f".{MODEL}").replace(folder / MODEL)
                     advance(1)
         finally:
             file.unlink(missing_ok=True)
-        (folder / CHOICE).write_bytes(msgspec.json.encode(best) + b"\n")
+        write_durably(folder / CHOICE, msgspec.json.encode(best) + b"\n")
         return cls.load(folder, settings)
 
     @classmethod

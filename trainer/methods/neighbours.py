@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from trainer.arrays import load_arrays, save_arrays
+from trainer.checkpoints import write_durably
 from trainer.material import Material
 from trainer.methods.index import Index, Sizes
 from trainer.metrics import measure
@@ -62,7 +63,7 @@ class Neighbours:
         f1, k, power = max(tried, key=lambda figures: figures[0])
         choice = Choice(sizes, k, power, 100 * f1)
         save_arrays(folder / POSTS, known)
-        (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
+        write_durably(folder / CHOICE, msgspec.json.encode(choice) + b"\n")
         return cls(index, choice)
 
     @classmethod

@@ -16,6 +16,7 @@ import torch
 
 from export.text import SPECIAL_WORDS
 from trainer.arrays import load_arrays, save_arrays
+from trainer.checkpoints import write_durably
 from trainer.material import Material
 from trainer.methods.choosing import f1_at_1
 from trainer.methods.hinge import Point, Problem, solve
@@ -109,7 +110,7 @@ class Svm:
         ends = float(found.objective.sum()), float(found.gap.sum())
         choice = Choice(best, {str(penalty): f1 for penalty, f1 in tried.items()}, *ends)
         save_arrays(folder / PLANES, planes)
-        (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
+        write_durably(folder / CHOICE, msgspec.json.encode(choice) + b"\n")
         return cls(planes)
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 
 from export.text import SPECIAL_WORDS
 from trainer.arrays import load_arrays, save_arrays
+from trainer.checkpoints import write_durably
 from trainer.material import Material
 from trainer.methods.choosing import f1_at_1
 from trainer.methods.gibbs import sweep
@@ -50,7 +51,7 @@ class Ttm:
         tried = {weight: f1_at_1(cls(tables, weight), material.dev) for weight in SMOOTHING}
         choice = Choice(max(tried, key=tried.__getitem__), {str(w): f1 for w, f1 in tried.items()})
         save_arrays(folder / TABLES, SimpleNamespace(**tables._asdict()))
-        (folder / CHOICE).write_bytes(msgspec.json.encode(choice) + b"\n")
+        write_durably(folder / CHOICE, msgspec.json.encode(choice) + b"\n")
         return cls(tables, choice.smoothing)
 
     @classmethod
