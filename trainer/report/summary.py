@@ -11,6 +11,7 @@ from trainer.report.words import INTERVAL, between, chance, label, percent, read
 from trainer.results import QualityRow
 
 _PLAIN = "lstm"  # what the paper's improvement is over
+_OLDER = ("lda", "svm", "ttm")  # what the paper compares its networks with
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,25 @@ def _sentences(results: Results, block: Block, rows: Sequence[QualityRow]) -> tu
         sentences.append(f"{_gain(sure[REFERENCE], sure[_PLAIN])} {_of_the_paper(block)}")
     elif f1.get(_PLAIN) and REFERENCE in f1:
         sentences.append(f"{_untested_gain(f1[REFERENCE], f1[_PLAIN])} {_of_the_paper(block)}")
+    if f1.keys() >= set(_OLDER):
+        sentences.append(_order(f1))
     return tuple(sentences)
+
+
+def _order(f1: Mapping[str, float]) -> str:
+    """Tell how the methods before the networks follow each other, here and in the paper."""
+    theirs = {method: 100 * TABLE_2[method].f1 for method in _OLDER}
+    same = _falling(f1) == _falling(theirs)
+    ours = ", ".join(f"{label(method)} {percent(f1[method])} %" for method in _falling(f1))
+    paper = ", ".join(f"{label(method)} {theirs[method]:.1f} %" for method in _falling(theirs))
+    return (
+        f"Of the methods before the networks, {ours}; the paper has {paper}: "
+        f"{'the same order' if same else 'another order'}."
+    )
+
+
+def _falling(f1: Mapping[str, float]) -> list[str]:
+    return sorted(_OLDER, key=lambda method: -f1[method])
 
 
 def _means(rows: Sequence[QualityRow], name: str) -> dict[str, float]:
