@@ -118,7 +118,8 @@ def cost_table(results: Results, block: Block) -> Table | None:
         method_bodies(cells),
         f"Measured on {machines}. Training leaves "
         "out what all methods share (vocabulary, word vectors, topics), and for blend the network "
-        "that it takes. Posts/s: test posts ranked for their five best hashtags, their text read before.",
+        "that it takes. Posts/s: test posts ranked for their five best hashtags, their text read "
+        "before.",
     )
 
 
