@@ -12,7 +12,10 @@ from trainer.catalogue import METHODS
 PAPER = RESULTS / "paper"
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
-DEMOS = {"synthetic": "made-up posts", "time_per_source": "real tweets, trained on the past (tab-lstm)"}
+DEMOS = {
+    "synthetic": "made-up posts",
+    "time_per_source": "real tweets, trained on the past (tab-lstm)",
+}
 
 
 def figures() -> str:
