@@ -1,5 +1,7 @@
 """The networks of the paper (sections 3.1, 3.3 and 4.2.1): one LSTM, and what pools its states."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -10,7 +12,7 @@ from export.text import PADDING_ID
 HIDDEN = 500  # paper, section 4.2.2
 
 
-class Pooling(nn.Module):
+class Pooling(nn.Module, ABC):
     """States [B, L, d] of the words of posts → one vector a post, and the weight of each word."""
 
     def forward(self, states: Tensor, words: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -18,9 +20,9 @@ class Pooling(nn.Module):
         attention = self.attention(states, words, theta)
         return torch.bmm(attention.unsqueeze(1), states).squeeze(1), attention
 
+    @abstractmethod
     def attention(self, states: Tensor, words: Tensor, theta: Tensor) -> Tensor:
         """Return the weight of each word [B, L]: zero on padding, one in all."""
-        raise NotImplementedError
 
 
 class LastState(Pooling):

@@ -35,12 +35,9 @@ def fit(
     run = Run(path)
     check_device(settings.device)
     without(settings)  # an ingredient that is none is told now, not after hours
-    own = Parts(path / "parts")
-    if parts:
-        shared = msgspec.structs.replace(settings, seed=TEXT_SEED)
-        material = Material(corpus, shared, Parts(parts))
-    else:
-        material = Material(corpus, settings, own)
+    kept = Parts(parts or path / "parts")
+    seed = TEXT_SEED if parts else settings.seed
+    material = Material(corpus, msgspec.structs.replace(settings, seed=seed), kept)
     run.begin(settings, material.sources, resume=resume, parts=parts)
     if not run.finished:
         check_enough(material)
@@ -55,7 +52,7 @@ def fit(
         run.save_metrics(quality.rows("dev", settings.protocol))
         run.finish()
     if not parts:
-        own.forget()
+        kept.forget()
     return run
 
 

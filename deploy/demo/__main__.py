@@ -50,9 +50,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
     registry = STATE / "registry"
     if tweets is None:
         _step(seconds, "synthesise", "trainer", "synthesize", str(corpus))
-    _step(seconds, "fit", "trainer", "fit", str(corpus), str(STATE / "run"))
-    _step(seconds, "export", "trainer", "export", str(STATE / "run"), str(registry),
-          "--alias", CHAMPION)  # fmt: skip
+    _learn(seconds, corpus, registry)
     posts = [post for post in split(corpus, "test") if post.spellings]
     popular = most_frequent(split(corpus, "train"), KS[-1])
     with ExitStack() as stack:
@@ -103,6 +101,13 @@ def _start_workers(stack: ExitStack, services: Services, registry: Path) -> list
     for worker in workers:
         worker.wait_ready()
     return workers
+
+
+def _learn(seconds: dict[str, float], corpus: Path, registry: Path) -> None:
+    """Learn a model and make it the one that is served."""
+    run = str(STATE / "run")
+    _step(seconds, "fit", "trainer", "fit", str(corpus), run)
+    _step(seconds, "export", "trainer", "export", run, str(registry), "--alias", CHAMPION)
 
 
 def _step(seconds: dict[str, float], name: str, program: str, *arguments: str) -> None:
