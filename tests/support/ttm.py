@@ -7,7 +7,7 @@ from math import lgamma, log
 import numpy as np
 import numpy.typing as npt
 
-from trainer.methods.ttm_counts import Posts, Priors, gather
+from trainer.algorithms.ttm_counts import Posts, Priors, gather
 from trainer.ragged import Ragged
 
 TOPICS, WORDS, TAGS = 2, 6, 3

@@ -10,8 +10,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.support.learning import TINY, planted_corpus, pointing_corpus
+from trainer.algorithms.index import Index, Sizes
 from trainer.material import Material
-from trainer.methods.index import Index, Sizes
 from trainer.methods.neighbours import NEIGHBOURS, POWERS, Choice, Neighbours, NeighboursWithContext
 from trainer.parts import Parts
 from trainer.ragged import Ragged

@@ -10,8 +10,8 @@ import torch
 from sklearn.svm import LinearSVC
 
 from tests.support.learning import TINY, planted_corpus
+from trainer.algorithms.hinge import Point, Problem, solve
 from trainer.material import Material
-from trainer.methods.hinge import Point, Problem, solve
 from trainer.methods.svm import (
     CHOICE,
     PENALTIES,

@@ -23,11 +23,11 @@ from tests.support.ttm import (
     log_joint,
     shares,
 )
+from trainer.algorithms import gibbs, ttm_scores
+from trainer.algorithms.ttm_counts import Priors, State, count, gather, start, translations
+from trainer.algorithms.ttm_scores import Tables, score, topic_shares, word_shares
 from trainer.material import Material
-from trainer.methods import gibbs, ttm_scores
 from trainer.methods.ttm import CHOICE, SMOOTHING, Choice, Ttm, tables
-from trainer.methods.ttm_counts import Priors, State, count, gather, start, translations
-from trainer.methods.ttm_scores import Tables, score, topic_shares, word_shares
 from trainer.parts import Parts
 from trainer.ragged import Ragged
 from trainer.reading import Inputs

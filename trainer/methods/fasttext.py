@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from trainer.checkpoints import write_durably
+from trainer.choosing import f1_at_1
 from trainer.material import Material
-from trainer.methods.choosing import f1_at_1
 from trainer.progress import progress
 from trainer.ragged import Ragged
 from trainer.ranking import best_rows

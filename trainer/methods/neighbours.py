@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from scipy.sparse import csr_array
 
+from trainer.algorithms.index import Index, Sizes
 from trainer.arrays import load_arrays, save_arrays
 from trainer.checkpoints import write_durably
 from trainer.material import Material
-from trainer.methods.index import Index, Sizes
 from trainer.metrics import measure
 from trainer.progress import progress
 from trainer.ranking import best_rows

@@ -15,12 +15,11 @@ import numpy.typing as npt
 import torch
 
 from export.text import SPECIAL_WORDS
+from trainer.algorithms.hinge import Point, Problem, solve
 from trainer.arrays import load_arrays, save_arrays
 from trainer.checkpoints import write_durably
+from trainer.choosing import f1_at_1
 from trainer.material import Material
-from trainer.methods.choosing import f1_at_1
-from trainer.methods.hinge import Point, Problem, solve
-from trainer.methods.ttm_counts import Longs
 from trainer.progress import progress
 from trainer.ragged import Ragged
 from trainer.ranking import best_rows
@@ -95,7 +94,7 @@ class Svm:
         means = means_of(vectors, posts.ids)
         standard, hashtags = Standard.of(means), len(material.labels.hashtags)
 
-        def learn(penalty: float, rows: Longs) -> tuple[Planes, Point]:
+        def learn(penalty: float, rows: npt.NDArray[np.int64]) -> tuple[Planes, Point]:
             features = standard.features(means[rows])
             problem = Problem(features, posts.labels.take(rows), hashtags, penalty)
             with progress(f"svm, passes, C {penalty:g}") as advance:

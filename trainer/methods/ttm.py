@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 
 from export.text import SPECIAL_WORDS
+from trainer.algorithms.gibbs import sweep
+from trainer.algorithms.ttm_counts import Longs, Posts, Priors, State, gather, start, translations
+from trainer.algorithms.ttm_scores import Floats, Tables, score
 from trainer.arrays import load_arrays, save_arrays
 from trainer.checkpoints import write_durably
+from trainer.choosing import f1_at_1
 from trainer.material import Material
-from trainer.methods.choosing import f1_at_1
-from trainer.methods.gibbs import sweep
-from trainer.methods.ttm_counts import Longs, Posts, Priors, State, gather, start, translations
-from trainer.methods.ttm_scores import Floats, Tables, score
 from trainer.progress import progress
 from trainer.ragged import Ragged
 from trainer.ranking import best_rows

@@ -62,7 +62,7 @@ def learning_figures(results: Results) -> list[Figure]:
         last = max(epoch.epoch for row in rows for epoch in row.epochs)
         names = [str(number) for number in range(1, last + 1)]
         panels: tuple[tuple[str, str, Callable[[EpochRow], float]], ...] = (
-            ("Loss on train, as learned", "", lambda epoch: epoch.loss),
+            ("Training loss, a post", "", lambda epoch: epoch.loss),
             ("Loss on dev, a post", "", lambda epoch: epoch.dev_loss),
             ("F1@1 on dev, %", " %", lambda epoch: epoch.dev_f1_at_1),
         )

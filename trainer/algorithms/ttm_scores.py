@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainer.methods.compiled import compiled
-from trainer.methods.ttm_counts import Ints, Longs
+from trainer.algorithms.compiled import compiled
+from trainer.algorithms.ttm_counts import Ints, Longs
 
 Floats = npt.NDArray[np.float64]
 

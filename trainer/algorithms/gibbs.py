@@ -1,4 +1,4 @@
-"""Collapsed Gibbs sampling of the topical translation model of `trainer.methods.ttm_counts`.
+"""Collapsed Gibbs sampling of the topical translation model of `trainer.algorithms.ttm_counts`.
 
 Each function that gives weights is one conditional distribution, tested against the joint one.
 """
@@ -6,8 +6,8 @@ Each function that gives weights is one conditional distribution, tested against
 import numpy as np
 import numpy.typing as npt
 
-from trainer.methods.compiled import compiled
-from trainer.methods.ttm_counts import Posts, Priors, State
+from trainer.algorithms.compiled import compiled
+from trainer.algorithms.ttm_counts import Posts, Priors, State
 
 Weights = npt.NDArray[np.float64]
 _SCALE_EVERY = 8  # each factor is above 1e-9, so no product of so many leaves float64
