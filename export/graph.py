@@ -29,16 +29,16 @@ _THRESHOLD = 1e-3
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
-class HashtagScorer(Protocol):
-    """A network that scores every hashtag for a batch of posts.
+class PostReader(Protocol):
+    """The network up to its last layer: what the head reads of each post of a batch.
 
     `further` names the inputs that it reads beside the word ids, in their order.
     """
 
     further: tuple[str, ...]
 
-    def __call__(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [B, M] and attention [B, L] for ids [B, L] and topics [B, K]."""
+    def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features [B, F] and attention [B, L] for ids [B, L] and topics [B, K]."""
 
 
 def digamma(x: Tensor) -> Tensor:
@@ -115,17 +115,32 @@ class TopicInference(nn.Module):
         return gamma / gamma.sum(dim=1, keepdim=True)
 
 
-class ServingGraph(nn.Module):
-    """ids → topics, ranking, scores and attention: all that a worker asks for.
+class HashtagHead(nn.Module):
+    """Features → the best `ranked` hashtags and their probabilities (equation 4 of the paper).
 
-    Scores are probabilities (equation 4 of the paper), the best `ranked` hashtags first.
+    `output` is the layer that gives one logit a hashtag, weights [M, F].
     """
 
-    def __init__(self, topics: TopicInference, network: HashtagScorer, ranked: int) -> None:
+    def __init__(self, output: nn.Linear, ranked: int) -> None:
+        super().__init__()
+        self.output = output
+        self.ranked = ranked
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return hashtags [B, k], row numbers, and their scores [B, k], best first."""
+        probabilities = torch.softmax(self.output(features), dim=1)
+        scores, hashtags = torch.topk(probabilities, self.ranked, dim=1)
+        return hashtags, scores
+
+
+class ServingGraph(nn.Module):
+    """ids → topics, ranking, scores and attention: all that a worker asks for."""
+
+    def __init__(self, topics: TopicInference, network: PostReader, head: HashtagHead) -> None:
         super().__init__()
         self.topics = topics
         self.network = network
-        self.ranked = ranked
+        self.head = head
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -135,8 +150,8 @@ class ServingGraph(nn.Module):
     def forward(self, ids: Tensor, *further: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return θ [B, K], hashtags [B, k] (row numbers), scores [B, k], attention [B, L]."""
         theta = self.topics(ids)
-        logits, attention = self.network(ids, theta, *further)
-        scores, hashtags = torch.topk(torch.softmax(logits, dim=1), self.ranked, dim=1)
+        features, attention = self.network.features(ids, theta, *further)
+        hashtags, scores = self.head(features)
         return theta, hashtags, scores, attention
 
 

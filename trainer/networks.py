@@ -108,10 +108,35 @@ def word_embedding(vectors: npt.NDArray[np.float32]) -> nn.Embedding:
     return nn.Embedding(words, dimensions, padding_idx=PADDING_ID, _weight=weight, sparse=True)
 
 
-class Network(nn.Module):
-    """Word ids [B, L], θ [B, K] and further inputs → logits [B, M] and attention [B, L]."""
+class WordLSTM(nn.LSTM):
+    """An LSTM over word vectors, whose states depend on nothing else: one may serve it by words."""
+
+    def __init__(self, dimensions: int, hidden: int) -> None:
+        super().__init__(dimensions, hidden, batch_first=True)
+
+    def forward(self, ids: Tensor, vectors: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the states [B, L, H] of words `ids` [B, L] with their vectors [B, L, d]."""
+        del ids
+        states: Tensor
+        states, _ = super().forward(vectors)
+        return states
+
+
+class Network(nn.Module, ABC):
+    """Word ids [B, L], θ [B, K] and further inputs → logits [B, M] and attention [B, L].
+
+    The logits are a linear layer, the head, on features of the post.
+    """
 
     further: tuple[str, ...] = ()  # inputs beside ids and θ, in their order
+
+    @abstractmethod
+    def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the head reads [B, F], and the attention [B, L]."""
+
+    @abstractmethod
+    def head(self) -> nn.Linear:
+        """Return the layer from features to logits, weights [M, F]."""
 
 
 class HashtagNetwork(Network):
@@ -131,7 +156,7 @@ class HashtagNetwork(Network):
     ) -> None:
         super().__init__()
         self.embedding = word_embedding(vectors)
-        self.lstm = nn.LSTM(vectors.shape[1], hidden, batch_first=True)
+        self.lstm = WordLSTM(vectors.shape[1], hidden)
         self.pool = pooling(method, topics, hidden)
         self.output = nn.Linear(hidden, hashtags)
 
@@ -140,6 +165,16 @@ class HashtagNetwork(Network):
 
         Padding stands on the right, so it changes no state of a word before it.
         """
-        states, _ = self.lstm(self.embedding(ids))
-        post, attention = self.pool(states, ids != PADDING_ID, theta)
+        post, attention = self.features(ids, theta)
         return self.output(post), attention
+
+    def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posts' vectors [B, H] and the attention [B, L]."""
+        del further
+        states = self.lstm(ids, self.embedding(ids))
+        pooled: tuple[Tensor, Tensor] = self.pool(states, ids != PADDING_ID, theta)
+        return pooled
+
+    def head(self) -> nn.Linear:
+        """Return the output layer."""
+        return self.output

@@ -15,7 +15,14 @@ import torch
 
 from export import bundle as bundles
 from export.bundle import GoldenExample, encode_hashtags
-from export.graph import MAX_RANKED, OPSET, ServingGraph, TopicInference, export_onnx
+from export.graph import (
+    MAX_RANKED,
+    OPSET,
+    HashtagHead,
+    ServingGraph,
+    TopicInference,
+    export_onnx,
+)
 from export.manifest import CONTEXT, IDS, InputCard, Manifest, ModelCard, Tolerance, VariantCard
 from export.parity import Answer, Difference, compare
 from export.text import SPECIAL_WORDS
@@ -71,7 +78,8 @@ class Reference:
     def graph(self) -> ServingGraph:
         """Return the module that is exported."""
         topics = TopicInference(self._topics.exp_elog_beta, self._topics.alpha)
-        return ServingGraph(topics, self._network, self.ranked).eval()
+        head = HashtagHead(self._network.head(), self.ranked)
+        return ServingGraph(topics, self._network, head).eval()
 
     def top_words(self, words: list[str]) -> list[list[str]]:
         """Return the top words of each topic; `words` by id."""
@@ -195,7 +203,7 @@ def _manifest(run: Run, text: Text, module: ServingGraph, tolerance: Tolerance) 
         topics=settings.topics,
         dimensions=settings.dimensions,
         hidden=settings.hidden,
-        ranked=module.ranked,
+        ranked=module.head.ranked,
     )
     return Manifest(
         files={},

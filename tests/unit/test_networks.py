@@ -142,3 +142,14 @@ def test_the_padding_vector_does_not_learn() -> None:
     gradient = net.embedding.weight.grad.to_dense()
     assert gradient[3].abs().sum() > 0
     assert gradient[0].abs().sum() == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_logits_are_the_head_of_the_features(method: Method) -> None:
+    net = network(method)
+    ids, theta = torch.tensor([[3, 4, 5, 0], [6, 7, 8, 9]]), torch.full((2, TOPICS), 1 / TOPICS)
+    with torch.inference_mode():
+        logits, attention = net(ids, theta)
+        features, same = net.features(ids, theta)
+        assert torch.equal(net.head()(features), logits)
+    assert torch.equal(same, attention)

@@ -281,3 +281,14 @@ def test_vectors_of_words_bigrams_and_context_are_moved_by_their_own_rows_alone(
         "bigrams.weight",
         "context.weight",
     }
+
+
+@pytest.mark.parametrize("left_out", ["", "names", "lstm", "context,bigrams"])
+def test_the_logits_are_the_head_of_the_features(left_out: str) -> None:
+    net = network(left_out)
+    further = [torch.tensor(CONTEXT)] * len(net.further)
+    with torch.inference_mode():
+        logits, attention = net(torch.tensor(IDS), torch.from_numpy(THETA), *further)
+        features, same = net.features(torch.tensor(IDS), torch.from_numpy(THETA), *further)
+        assert net.head()(features).numpy() == pytest.approx(logits.numpy(), abs=1e-5)
+    assert torch.equal(same, attention)

@@ -4,7 +4,6 @@ It differs from the paper's by ingredients, each of which can be left out (`--wi
 an ablation shows what it is worth.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +19,7 @@ from export.text import PADDING_ID, UNKNOWN_ID
 from trainer.errors import TrainerError
 from trainer.material import Material
 from trainer.network_method import NetworkMethod, Sizes, Vectors
-from trainer.networks import Network, TopicalAttention, word_embedding
+from trainer.networks import Network, TopicalAttention, WordLSTM, word_embedding
 from trainer.settings import FitSettings
 
 PIECES = ("context", "bigrams", "mean", "maximum", "lstm", "names", "dropout")
@@ -55,11 +54,6 @@ class NameMatch(nn.Module):
             if mean_at is not None:
                 self.query.weight[:, mean_at : mean_at + dimensions] += torch.eye(dimensions)
 
-    def forward(self, read: Tensor, drop: Callable[[Tensor, float], Tensor]) -> Tensor:
-        """Return what is added to the logits [B, M] of what was read [B, width]."""
-        added: Tensor = self.names(drop(self.query(read), DROPPED_INPUT))
-        return added
-
 
 class PlusNetwork(Network):
     """Attention and maximum over LSTM states, means of words and bigrams, context → logits.
@@ -81,7 +75,7 @@ class PlusNetwork(Network):
         self.embedding = word_embedding(vectors.words)
         width, mean_at = 0, None
         if self._has["lstm"]:
-            self.lstm = nn.LSTM(dimensions, hidden, batch_first=True)
+            self.lstm = WordLSTM(dimensions, hidden)
             self.pool = TopicalAttention(sizes.topics, hidden)
             width += hidden * (1 + self._has["maximum"])
         if self._has["mean"]:
@@ -101,13 +95,36 @@ class PlusNetwork(Network):
 
     def forward(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [B, M] and attention [B, L] for ids [B, L], θ [B, K], context [B, C]."""
+        (post, *query), attention = self._features(ids, theta, further)
+        logits = self.output(post)
+        for near in query:
+            logits = logits + self.match.names(near)
+        return logits, attention
+
+    def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the bottleneck beside what asks for names [B, F], and the attention [B, L]."""
+        features, attention = self._features(ids, theta, further)
+        return torch.cat(features, dim=1), attention
+
+    def head(self) -> nn.Linear:
+        """Return the output layer and the names as one layer, which is one product to serve."""
+        if not self._has["names"]:
+            return self.output
+        weights = torch.cat((self.output.weight, self.match.names.weight), dim=1).detach()
+        joined = nn.Linear(weights.shape[1], weights.shape[0])
+        joined.weight, joined.bias = nn.Parameter(weights), self.output.bias
+        return joined
+
+    def _features(
+        self, ids: Tensor, theta: Tensor, further: tuple[Tensor, ...]
+    ) -> tuple[list[Tensor], Tensor]:
         words = ids != PADDING_ID
         ids = self._drop_ids(ids, words, UNKNOWN_ID)
         read = self._drop(self.embedding(ids), DROPPED_INPUT)
         attention = words.to(read.dtype) / words.sum(dim=1, keepdim=True).clamp(min=1)
         pieces = []
         if self._has["lstm"]:
-            states, _ = self.lstm(read)
+            states = self.lstm(ids, read)
             post, attention = self.pool(states, words, theta)
             pieces.append(post)
             if self._has["maximum"]:
@@ -124,11 +141,10 @@ class PlusNetwork(Network):
             kept = self._drop_ids(context, known, PADDING_ID)
             pieces.append(_sum(self.context(kept), known & (kept != PADDING_ID)))
         joined = self._drop(torch.cat(pieces, dim=1), DROPPED_INPUT)
-        post = self._drop(torch.tanh(self.bottleneck(joined)), DROPPED_OUTPUT)
-        logits = self.output(post)
+        features = [self._drop(torch.tanh(self.bottleneck(joined)), DROPPED_OUTPUT)]
         if self._has["names"]:
-            logits = logits + self.match(joined, self._drop)
-        return logits, attention
+            features.append(self._drop(self.match.query(joined), DROPPED_INPUT))
+        return features, attention
 
     def _drop(self, values: Tensor, share: float) -> Tensor:
         return functional.dropout(values, share, self.training and self._has["dropout"])
