@@ -17,6 +17,7 @@ import torch
 from benchmarks.paper import LARGE
 from benchmarks.record import record
 from export.bundle import read_bundle
+from export.manifest import CPU_FP32
 from trainer.catalogue import settings_for
 from trainer.corpus import split
 from trainer.evaluate import evaluate
@@ -48,8 +49,8 @@ def main(corpus: Path, further: Path | None, parts: Path) -> None:
                 "ratio_to_tab_lstm": round(seconds[name] / seconds[METHODS[0]], 2),
                 "graph_megabytes": round(_megabytes(one), 1),
                 "parity_posts": one.posts,
-                "largest_difference_of_scores": one.difference.scores,
-                "largest_difference_of_topics": one.difference.theta,
+                "largest_difference_of_scores": one.differences[CPU_FP32].scores,
+                "largest_difference_of_topics": one.differences[CPU_FP32].theta,
             }
             for name, one in made.items()
         ]
@@ -71,7 +72,7 @@ def main(corpus: Path, further: Path | None, parts: Path) -> None:
 def _released(method: str, corpus: Path, further: Path | None, parts: Path, at: Path) -> Release:
     settings = settings_for(method, {**LARGE, "further": str(further) if further else None})
     run = fit(corpus, at / method, settings, parts=parts)
-    return release(run, at / "bundles")
+    return release(run, at / "bundles", [CPU_FP32])
 
 
 def _asking(predictor: Predictor, texts: list[str]) -> Callable[[], object]:

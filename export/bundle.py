@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from export import manifest as manifests
 from export.errors import BundleCorruptError, BundleIncompatibleError, BundleIncompleteError
-from export.manifest import FileCard, Manifest
+from export.manifest import FileCard, Manifest, VariantCard
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -91,13 +91,20 @@ class Bundle:
 
     def graph(self, variant: str) -> bytes:
         """Return the ONNX graph of a variant; raises `BundleIncompatibleError` without it."""
+        return self.files[self._card(variant).file]
+
+    def weights(self, variant: str) -> dict[str, bytes]:
+        """Return the files of weights that the graph of a variant names."""
+        return {name: self.files[name] for name in self._card(variant).weights}
+
+    def _card(self, variant: str) -> VariantCard:
         card = self.manifest.variants.get(variant)
         if card is None:
             raise BundleIncompatibleError(
                 f"bundle {self.name} has no variant {variant!r}, "
                 f"only {', '.join(sorted(self.manifest.variants))}"
             )
-        return self.files[card.file]
+        return card
 
     def _parsed(self, name: str, parse: Callable[[bytes], _T]) -> _T:
         """Read a file that is as it was published, yet may be another version's."""
@@ -156,7 +163,9 @@ def read_bundle(path: Path) -> Bundle:
     card = manifests.parse(_read(path, MANIFEST))
     if len(path.name) == len(card.digest) and path.name != card.digest:
         raise BundleCorruptError(f"{path} holds bundle {card.digest}; the directory was renamed")
-    needed = {*SHARED_FILES, *(variant.file for variant in card.variants.values())}
+    needed = {*SHARED_FILES}
+    for variant in card.variants.values():
+        needed |= {variant.file, *variant.weights}
     if any(entry.name == manifests.CONTEXT for entry in card.inputs):
         needed.add(CONTEXT)
     if missing := needed - card.files.keys():

@@ -1,15 +1,10 @@
 """The served graph as one `nn.Module`: LDA's E-step, the network, softmax and top-k.
 
-The same module runs in eager mode and as ONNX. This is the only file of `export` that imports
-torch; it takes arrays and modules, never the libraries that learned them.
+The same module runs in eager mode and as ONNX. It takes arrays and modules, never the libraries
+that learned them.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from export.manifest import IDS
-from export.text import PADDING_ID
 
-OPSET = 20  # the newest whose LSTM and Loop all execution providers of ONNX Runtime have
 OUTPUTS = ("theta", "hashtags", "scores", "attention")
 MAX_RANKED = 50
 
@@ -29,14 +22,17 @@ _THRESHOLD = 1e-3
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
-class PostReader(Protocol):
-    """The network up to its last layer: what the head reads of each post of a batch.
+class PostReader(nn.Module, ABC):
+    """A network up to its last layer: what the head reads of each post of a batch.
 
-    `further` names the inputs that it reads beside the word ids, in their order.
+    `embedding` [V, d] are the vectors of words; `further` names the inputs that are read beside the
+    word ids, in their order.
     """
 
-    further: tuple[str, ...]
+    embedding: nn.Embedding
+    further: tuple[str, ...] = ()
 
+    @abstractmethod
     def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
         """Return features [B, F] and attention [B, L] for ids [B, L] and topics [B, K]."""
 
@@ -153,38 +149,3 @@ class ServingGraph(nn.Module):
         features, attention = self.network.features(ids, theta, *further)
         hashtags, scores = self.head(features)
         return theta, hashtags, scores, attention
-
-
-def export_onnx(graph: ServingGraph, path: Path) -> None:
-    """Write the graph as ONNX with free batch and length axes, for the CPU in float32."""
-    graph.eval()
-    example = torch.tensor([[2, 3, PADDING_ID], [3, 2, 2]], dtype=torch.int64)
-    batch = torch.export.Dim("batch")
-    axes = tuple({0: batch, 1: torch.export.Dim(f"{name}_length")} for name in graph.inputs)
-    with warnings.catch_warnings(), _quiet(logging.getLogger("torch.onnx")):
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing of ours
-        program = torch.onnx.export(
-            graph,
-            tuple(example.clone() for _ in axes),  # one tensor twice would be one input
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=list(graph.inputs),
-            output_names=list(OUTPUTS),
-            dynamic_shapes=(axes[0], axes[1:]) if axes[1:] else axes,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # stack traces, with this machine's paths in them
-    program.save(path, external_data=False)
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -7,8 +7,9 @@ import msgspec
 
 from export.errors import BundleCorruptError, BundleIncompatibleError
 
-SCHEMA = 2  # 2: golden examples tell the context that they have
+SCHEMA = 3  # 2: golden examples tell their context; 3: weights apart, further text in the card
 OLDEST_SCHEMA = 1
+VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
 IDS = "ids"  # int64 [B, L], word ids by tokenizer.json
 CONTEXT = "context"  # int64 [B, C], mentions and words of links by context.json
 
@@ -21,19 +22,29 @@ class FileCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The largest absolute differences from the reference that count as equal."""
+    """The largest absolute differences from the reference that count as equal.
+
+    `ties` is how near two scores are whose hashtags may change places, `best` the share of posts
+    whose first hashtag is the same.
+    """
 
     theta: float = 1e-5
     scores: float = 1e-4
+    ties: float = 1e-6
+    best: float = 1.0
 
 
 class VariantCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One form of the graph: where it runs, how exact it is, and on what its answers depend."""
+    """One form of the graph: where it runs, how exact it is, and on what its answers depend.
+
+    `weights` are the files beside the graph; variants share those with the same contents.
+    """
 
     file: str
     device: str
     tolerance: Tolerance
     batch_dependent: bool
+    weights: list[str] = []
 
 
 class InputCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,13 +71,17 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the model learned from: counts, window of `created_at`, SHA-256 of the posts."""
+    """What the model learned from: counts, window of `created_at`, SHA-256 of the posts.
+
+    `further` is the SHA-256 of text without labels that word2vec and LDA learned from too.
+    """
 
     train_posts: int
     dev_posts: int
     first: str | None
     last: str | None
     fingerprint: str
+    further: str | None = None
 
 
 class MetricRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from trainer.catalogue import method_card
 from trainer.compare import Writer
 from trainer.fitted import fitted, kept_settings
-from trainer.material import Text
 from trainer.network_method import NetworkMethod
 from trainer.provenance import Provenance
 from trainer.results import EvidenceRow
 from trainer.study import Case, Study
+from trainer.text import Text
 
 # Figure 4 of the paper, its hashtags taken out at the end of the text as its words are.
 _INFLUENZA = (

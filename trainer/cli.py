@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from export.manifest import VARIANTS
 from export.text import PROTOCOLS
 from trainer.catalogue import PLUS, settings_for
 from trainer.click_parts import (
@@ -19,6 +20,7 @@ from trainer.click_parts import (
     in_one_line,
     protocols,
 )
+from trainer.click_parts import variants as parsed_variants
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from worker.settings import ModelSettings, options
@@ -70,8 +72,15 @@ def fit(corpus: Path, run: Path, resume: bool, parts: Path | None, **values: Any
 @click.argument("registry", type=FOLDER)
 @click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
+@click.option(
+    "--variants",
+    default=",".join(VARIANTS),
+    show_default=True,
+    callback=lambda _, __, names: parsed_variants(names),
+    help="Forms of the graph, by commas; a worker chooses one.",
+)
 @in_one_line
-def export(run: Path, registry: Path, alias: str | None, reason: str) -> None:
+def export(run: Path, registry: Path, alias: str | None, reason: str, variants: list[str]) -> None:
     """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
 
     A worker serves the bundle that the alias `champion` stands for.
@@ -81,13 +90,15 @@ def export(run: Path, registry: Path, alias: str | None, reason: str) -> None:
     from trainer.runs import Run  # noqa: PLC0415
 
     shelf = Registry(registry)
-    made = release(Run.open(run), shelf.bundles)
+    made = release(Run.open(run), shelf.bundles, variants)
     if alias:
         shelf.assign(alias, made.path.name, reason)
-    click.echo(
-        f"{made.path}\nagainst gensim and torch on {made.posts} posts: "
-        f"θ within {made.difference.theta:.1e}, scores within {made.difference.scores:.1e}"
-    )
+    click.echo(f"{made.path}\nagainst gensim and torch on {made.posts} posts:")
+    for name, found in made.differences.items():
+        click.echo(
+            f"{name}: θ within {found.theta:.1e}, scores within {found.scores:.1e}, "
+            f"{100 * found.best:.2f} % with the same first hashtag"
+        )
 
 
 @main.command()

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from export.errors import BundleError, ParityError, RegistryError
+from export.manifest import VARIANTS
 from export.text import PROTOCOLS, Protocol
 from trainer.errors import TrainerError
 from worker.errors import StopError
@@ -45,6 +46,17 @@ def protocols(names: str) -> list[Protocol]:
     asked = [name for name in PROTOCOLS if name in names.split(",")]
     if len(asked) != len(names.split(",")):
         raise click.BadParameter(f"one or more of {', '.join(PROTOCOLS)}", param_hint="--protocol")
+    return asked
+
+
+def variants(names: str) -> list[str]:
+    """Return the forms of a graph of a flag; raises `click.BadParameter` on one that is none."""
+    asked = names.split(",")
+    if unknown := set(asked) - set(VARIANTS):
+        raise click.BadParameter(
+            f"{', '.join(sorted(unknown))} is none of {', '.join(VARIANTS)}",
+            param_hint="--variants",
+        )
     return asked
 
 

@@ -1,38 +1,28 @@
 """What every method learns from: posts as numbers, word vectors and topics, each made once."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
-from tokenizers.trainers import WordLevelTrainer
 
-from export.bundle import HASHTAGS, Hashtag, encode_hashtags, parse_hashtags
-from export.manifest import DataCard
 from export.text import new_context_tokenizer, new_tokenizer
-from trainer.checkpoints import write_durably
-from trainer.corpus import CorpusReader, LabelledPost, digests, event_time, file_digest, split
-from trainer.errors import CorpusError
-from trainer.labels import HashtagCounter, Labels
+from trainer.corpus import CorpusReader, LabelledPost, digests, file_digest, split
+from trainer.labels import Labels
 from trainer.names import name_vectors
 from trainer.parts import Parts
-from trainer.progress import console, progress
+from trainer.progress import counted, progress
 from trainer.ragged import Ragged
-from trainer.reading import EncodedPosts, Reader, encode_posts, infer_topics, word_ids
+from trainer.reading import EncodedPosts, encode_posts, infer_topics, word_ids
 from trainer.settings import FitSettings
+from trainer.text import Text, learn_text
 from trainer.topics import TopicModel, learn_topics
 from trainer.vectors import WordVectors, learn_vectors
 
-DATA = "data.json"
 TEXT_SEED = 1  # of word vectors and topics: they are shared, whatever the seed of a method
-LEAST_CONTEXT = 2  # posts that a mention or a word of a link needs
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class Material:
             posts = chain(split(self.corpus, "train"), self._further())
             texts = (post.text for post in posts)
             with progress("reading, posts") as advance:
-                return word_ids(self.text.reader.words, _counted(texts, advance))
+                return word_ids(self.text.reader.words, counted(texts, advance))
 
         return self.parts.kept("sentences", self._words_of, read, Ragged)
 
@@ -192,36 +182,8 @@ class Material:
         return () if further is None else CorpusReader(Path(further))
 
     def _learn_text(self, folder: Path) -> None:
-        settings, train = self.settings, split(self.corpus, "train")
-        with progress("vocabulary, posts") as advance:
-            reading = _Reading()
-            texts = chain(reading.texts(train), (post.text for post in self._further()))
-            words = _frequent(
-                new_tokenizer([], settings.protocol, settings.max_words),
-                _counted(texts, advance),
-                settings.min_word_count,
-            )
-            pointed = _frequent(
-                new_context_tokenizer([]),
-                _counted((post.text for post in train), advance),
-                LEAST_CONTEXT,
-            )
-        if not words:
-            raise CorpusError(f"{train.path} has no word {settings.min_word_count} times")
-        if train.bad_lines:
-            console.print(f"[yellow]{train.complaint()}[/]")
-        data = DataCard(
-            reading.posts,
-            sum(1 for _ in split(self.corpus, "dev")),
-            _written(reading.first),
-            _written(reading.last),
-            reading.fingerprint.hexdigest(),
-        )
-        reader = Reader(
-            new_tokenizer(words, settings.protocol, settings.max_words),
-            new_context_tokenizer(pointed),
-        )
-        Text(reader, reading.hashtags.frequent(settings.min_count), data).save(folder)
+        made = learn_text(self.corpus, self.settings, self._further(), self.sources.get("further"))
+        made.save(folder)
 
 
 @dataclass(frozen=True)
@@ -230,70 +192,6 @@ class Theta:
 
     train: npt.NDArray[np.float32]
     dev: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Text:
-    """How posts are read, the hashtags that a model can suggest, and what the posts were."""
-
-    reader: Reader
-    hashtags: list[Hashtag]
-    data: DataCard
-
-    def save(self, folder: Path) -> None:
-        """Write all of it."""
-        self.reader.save(folder)
-        write_durably(folder / HASHTAGS, encode_hashtags(self.hashtags))
-        write_durably(folder / DATA, msgspec.json.encode(self.data))
-
-    @classmethod
-    def load(cls, folder: Path) -> "Text":
-        """Read what `save` wrote."""
-        return cls(
-            Reader.load(folder),
-            parse_hashtags((folder / HASHTAGS).read_bytes()),
-            msgspec.json.decode((folder / DATA).read_bytes(), type=DataCard),
-        )
-
-
-@dataclass
-class _Reading:
-    """What one pass over the training posts gathers beside the vocabulary."""
-
-    hashtags: HashtagCounter = field(default_factory=HashtagCounter)
-    posts: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    fingerprint: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-
-    def texts(self, posts: Iterable[LabelledPost]) -> Iterator[str]:
-        """Yield the texts, and note all else on the way."""
-        for post in posts:
-            self.posts += 1
-            self.hashtags.add(post)
-            self.fingerprint.update(f"{post.id}\0{post.text}\0{post.hashtags}\n".encode())
-            if (time := event_time(post.created_at)) is not None:
-                self.first = min(self.first or time, time)
-                self.last = max(self.last or time, time)
-            yield post.text
-
-
-def _counted(texts: Iterable[str], advance: Callable[[int], None]) -> Iterator[str]:
-    for text in texts:
-        advance(1)
-        yield text
-
-
-def _frequent(tokenizer: Tokenizer, texts: Iterable[str], least: int) -> list[str]:
-    """Return the tokens that occur at least so often, the most frequent first."""
-    counter = WordLevelTrainer(vocab_size=2**31 - 1, min_frequency=least, show_progress=False)
-    tokenizer.train_from_iterator(texts, counter)
-    ids = tokenizer.get_vocab()
-    return sorted(ids, key=ids.__getitem__)
-
-
-def _written(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat().replace("+00:00", "Z")
 
 
 def _chosen(settings: FitSettings, *names: str) -> dict[str, object]:

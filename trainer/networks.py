@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from export.graph import PostReader
 from export.text import PADDING_ID
 
 HIDDEN = 500  # paper, section 4.2.2
@@ -122,17 +123,11 @@ class WordLSTM(nn.LSTM):
         return states
 
 
-class Network(nn.Module, ABC):
+class Network(PostReader):
     """Word ids [B, L], θ [B, K] and further inputs → logits [B, M] and attention [B, L].
 
-    The logits are a linear layer, the head, on features of the post.
+    The logits are a linear layer, the head, of the post's features.
     """
-
-    further: tuple[str, ...] = ()  # inputs beside ids and θ, in their order
-
-    @abstractmethod
-    def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the head reads [B, F], and the attention [B, L]."""
 
     @abstractmethod
     def head(self) -> nn.Linear:

@@ -1,7 +1,8 @@
 """Progress bars for every long step: on a terminal a bar with the time left, elsewhere a line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +15,7 @@ from rich.progress import (
 )
 
 console = Console(stderr=True)
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -33,3 +35,10 @@ def progress(step: str, total: int | None = None) -> Iterator[Callable[[int], No
             bar.advance(task, done)
 
         yield advance
+
+
+def counted(items: Iterable[_T], advance: Callable[[int], None]) -> Iterator[_T]:
+    """Yield the items, and tell of each that it was taken."""
+    for item in items:
+        advance(1)
+        yield item

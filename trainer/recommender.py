@@ -7,9 +7,10 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from trainer.material import Material, Text
+from trainer.material import Material
 from trainer.reading import Inputs
 from trainer.settings import FitSettings
+from trainer.text import Text
 
 Rows = npt.NDArray[np.int64]
 

@@ -1,10 +1,9 @@
 """A finished run → a bundle: golden examples from gensim and torch, parity, then the files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import msgspec
@@ -15,28 +14,32 @@ import torch
 
 from export import bundle as bundles
 from export.bundle import GoldenExample, encode_hashtags
-from export.graph import (
-    MAX_RANKED,
-    OPSET,
-    HashtagHead,
-    ServingGraph,
-    TopicInference,
-    export_onnx,
+from export.graph import MAX_RANKED, HashtagHead, ServingGraph, TopicInference
+from export.manifest import (
+    CONTEXT,
+    IDS,
+    VARIANTS,
+    InputCard,
+    Manifest,
+    ModelCard,
+    VariantCard,
 )
-from export.manifest import CONTEXT, IDS, InputCard, Manifest, ModelCard, Tolerance, VariantCard
+from export.onnx_graph import OPSET, OnnxGraph, export_onnx
 from export.parity import Answer, Difference, compare
 from export.text import SPECIAL_WORDS
+from export.variants import FORMS
 from trainer.catalogue import method_card
 from trainer.errors import RunError
-from trainer.material import Text
 from trainer.network_method import NetworkMethod
 from trainer.provenance import revision
 from trainer.reading import Inputs
 from trainer.runs import Run
+from trainer.text import Text
 from trainer.topics import gensim_inference
+from worker.sessions import open_session
 
-VARIANT = "cpu-fp32"
 PARITY_POSTS = 2_000
+CALIBRATION_POSTS = 4_000  # other ones where dev has them, by which int8 chooses its scales
 _COMPARED_AT_ONCE = 128
 _LIBRARIES = ("gensim", "numpy", "onnx", "onnxscript", "tokenizers", "torch")
 _EDGE_CASES = (
@@ -50,10 +53,10 @@ _EDGE_CASES = (
 
 @dataclass(frozen=True)
 class Release:
-    """A bundle on disk, and how far its graph is from the reference."""
+    """A bundle on disk, and how far each of its variants is from the reference."""
 
     path: Path
-    difference: Difference
+    differences: dict[str, Difference]
     posts: int
 
 
@@ -91,61 +94,81 @@ class Reference:
         answers = []
         with torch.inference_mode():
             for row in range(len(posts)):
-                feeds = {name: torch.from_numpy(ids) for name, ids in _feeds(posts, [row]).items()}
-                further = [feeds[name] for name in self._network.further]
-                logits, _ = self._network(feeds[IDS], torch.from_numpy(theta[row])[None], *further)
+                ids, *further = _tensors(posts, np.array([row]), (IDS, *self._network.further))
+                logits, _ = self._network(ids, torch.from_numpy(theta[row])[None], *further)
                 scores, rows = torch.topk(torch.softmax(logits[0], dim=0), self.ranked)
                 answers.append(Answer(theta[row], rows.numpy(), scores.numpy()))
         return answers
 
 
-def release(run: Run, parent: Path) -> Release:
+def release(run: Run, parent: Path, variants: Sequence[str] = VARIANTS) -> Release:
     """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one."""
     reference, text = Reference.of(run), run.text
     module = reference.graph()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        export_onnx(module, path)
-        graph = path.read_bytes()
-    posts = _not_empty(run.dev, PARITY_POSTS)
-    tolerance = Tolerance()
-    difference = compare(reference.answers(posts), _served(graph, posts), tolerance)
+    posts, others = _not_empty(run.dev)
+    answers = reference.answers(posts)
+    seen = [_tensors(others, rows, module.inputs) for rows in _by_length(others)]
+    files: dict[str, bytes] = {}
+    cards, differences = {}, {}
+    for name in variants:
+        form = FORMS[name]
+        graph = export_onnx(form.make(module, seen))
+        differences[name] = compare(answers, _served(graph, posts), form.tolerance)
+        cards[name] = form.card(f"{name}.onnx", sorted(graph.weights))
+        files |= {f"{name}.onnx": graph.model, **graph.weights}
     ids = text.reader.words.get_vocab()
     words = sorted(ids, key=ids.__getitem__)
     topics = reference.top_words(words)
-    files = {
+    files |= {
         bundles.TOKENIZER: text.reader.words.to_str().encode(),
         bundles.HASHTAGS: encode_hashtags(text.hashtags),
         bundles.TOPICS: "".join("\t".join(row) + "\n" for row in topics).encode(),
         bundles.GOLDEN: msgspec.json.encode(_golden(text, reference, words)),
-        f"{VARIANT}.onnx": graph,
     }
     if CONTEXT in module.inputs:
         files[bundles.CONTEXT] = text.reader.context.to_str().encode()
-    card = _manifest(run, text, module, tolerance)
-    return Release(bundles.write_bundle(files, card, parent), difference, len(posts))
+    card = _manifest(run, text, module, cards)
+    return Release(bundles.write_bundle(files, card, parent), differences, len(posts))
 
 
-def _not_empty(posts: Inputs, most: int) -> Inputs:
-    return posts.take(np.flatnonzero(posts.ids.lengths)[:most])
+def _not_empty(posts: Inputs) -> tuple[Inputs, Inputs]:
+    """Return posts to compare the answers to, and others (or these again) to calibrate with."""
+    rows = np.flatnonzero(posts.ids.lengths)
+    compared, others = np.split(rows[: PARITY_POSTS + CALIBRATION_POSTS], [PARITY_POSTS])
+    return posts.take(compared), posts.take(others if len(others) else compared)
 
 
-def _feeds(posts: Inputs, rows: Sequence[int]) -> dict[str, npt.NDArray[np.int64]]:
+def _feeds(posts: Inputs, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
     """Return the inputs of some posts by name, padded."""
-    some = posts.take(np.array(rows))
+    some = posts.take(rows)
     return {IDS: some.ids.padded(), CONTEXT: some.context.padded()}
 
 
-def _served(graph: bytes, posts: Inputs) -> list[Answer]:
-    """Return the answers of the graph, in batches as a worker makes them."""
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    read = {item.name for item in session.get_inputs()}
-    answers: list[Answer] = []
-    for start in range(0, len(posts), _COMPARED_AT_ONCE):
-        feeds = _feeds(posts, range(start, min(start + _COMPARED_AT_ONCE, len(posts))))
+def _tensors(
+    posts: Inputs, rows: npt.NDArray[np.int64], names: Sequence[str]
+) -> tuple[torch.Tensor, ...]:
+    feeds = _feeds(posts, rows)
+    return tuple(torch.from_numpy(feeds[name]) for name in names)
+
+
+def _by_length(posts: Inputs) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the rows of posts of like length, as many at once as a worker asks for."""
+    order = np.argsort(posts.ids.lengths, kind="stable")
+    for start in range(0, len(order), _COMPARED_AT_ONCE):
+        yield order[start : start + _COMPARED_AT_ONCE]
+
+
+def _served(graph: OnnxGraph, posts: Inputs) -> list[Answer]:
+    """Return the answers of a graph, in batches as a worker makes them."""
+    session = open_session(graph.model, graph.weights)
+    read = [item.name for item in session.get_inputs()]
+    answers: dict[int, Answer] = {}
+    for rows in _by_length(posts):
+        feeds = _feeds(posts, rows)
         outputs = session.run(["theta", "hashtags", "scores"], {name: feeds[name] for name in read})
-        answers += [Answer(*row) for row in zip(*outputs, strict=True)]
-    return answers
+        for row, *answer in zip(rows.tolist(), *outputs, strict=True):
+            answers[row] = Answer(*answer)
+    return [answers[row] for row in range(len(posts))]
 
 
 def _golden(text: Text, reference: Reference, words: Sequence[str]) -> list[GoldenExample]:
@@ -155,7 +178,7 @@ def _golden(text: Text, reference: Reference, words: Sequence[str]) -> list[Gold
     texts = [" ".join(random.choice(words, size=length)) for length in lengths]
     texts = [*texts, *_pointing(text, words), *_EDGE_CASES]
     posts = text.reader.read(texts)
-    answers = iter(reference.answers(_not_empty(posts, len(posts))))
+    answers = iter(reference.answers(posts.take(np.flatnonzero(posts.ids.lengths))))
     examples = []
     for row, written in enumerate(texts):
         ids, context = posts.ids[row].tolist(), posts.context[row].tolist()
@@ -192,7 +215,9 @@ _INPUTS = {
 }
 
 
-def _manifest(run: Run, text: Text, module: ServingGraph, tolerance: Tolerance) -> Manifest:
+def _manifest(
+    run: Run, text: Text, module: ServingGraph, variants: dict[str, VariantCard]
+) -> Manifest:
     settings = run.settings
     model = ModelCard(
         method=settings.method,
@@ -211,7 +236,7 @@ def _manifest(run: Run, text: Text, module: ServingGraph, tolerance: Tolerance) 
         data=text.data,
         metrics=run.metrics(),
         inputs=[_INPUTS[name] for name in module.inputs],
-        variants={VARIANT: VariantCard(f"{VARIANT}.onnx", "cpu", tolerance, batch_dependent=False)},
+        variants=variants,
         opset=OPSET,
         libraries={name: metadata.version(name) for name in _LIBRARIES}
         | {"onnxruntime": ort.__version__},

@@ -10,9 +10,9 @@ from export.manifest import MetricRow
 from trainer.arrays import load_arrays, save_arrays
 from trainer.checkpoints import write_durably
 from trainer.errors import RunError
-from trainer.material import Text
 from trainer.reading import Inputs
 from trainer.settings import FitSettings
+from trainer.text import Text
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from tokenizers import Tokenizer
 
 from export.bundle import Bundle
 from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
-from export.manifest import CONTEXT, IDS
+from export.manifest import CONTEXT, CPU_FP32, IDS
 from export.parity import Answer, compare
 from export.text import PADDING_ID
+from worker.sessions import open_session
 
 AUTO = "auto"
 BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
@@ -69,19 +70,16 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, variant: str = AUTO, threads: int = 1) -> None:
         self.bundle = bundle
-        self.variant = "cpu-fp32" if variant == AUTO else variant
+        self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
         further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
         self._names = [IDS, *further]
         self._further = [self._reader(name) for name in further]
         self.hashtags = bundle.hashtags()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        graph = bundle.graph(self.variant)
         try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(
+                bundle.graph(self.variant), bundle.weights(self.variant), threads
+            )
         except Exception as error:  # ONNX Runtime's errors share no narrower class
             raise BundleIncompatibleError(
                 f"bundle {bundle.name}, {self.variant}: ONNX Runtime {ort.__version__} "

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,14 +8,16 @@ import torch
 from scipy import special
 
 from export.bundle import Bundle
-from export.graph import OUTPUTS, ServingGraph, TopicInference, digamma, export_onnx
+from export.graph import OUTPUTS, ServingGraph, TopicInference, digamma
 from export.manifest import Tolerance
+from export.onnx_graph import export_onnx
 from export.parity import Answer, compare
 from export.text import PADDING_ID, UNKNOWN_ID
 from trainer.ragged import Ragged
 from trainer.release import Reference
 from trainer.runs import Run
 from trainer.topics import TopicModel, gensim_inference
+from worker.sessions import open_session
 
 Outputs = dict[str, npt.NDArray[np.float32]]
 Ids = npt.NDArray[np.int64]
@@ -30,7 +31,7 @@ def eager(run: Run) -> ServingGraph:
 
 @pytest.fixture(scope="module")
 def session(bundle: Bundle) -> ort.InferenceSession:
-    return ort.InferenceSession(bundle.graph("cpu-fp32"), providers=["CPUExecutionProvider"])
+    return open_session(bundle.graph("cpu-fp32"), bundle.weights("cpu-fp32"))
 
 
 def served(session: ort.InferenceSession, ids: Ids) -> Outputs:
@@ -112,11 +113,11 @@ class TestOnnx:
         compare(expected, alone, NEAR)
 
     def test_that_torch_makes_no_program_of_is_an_error(
-        self, eager: ServingGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, eager: ServingGraph, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(torch.onnx, "export", lambda *_args, **_options: None)
         with pytest.raises(RuntimeError, match="no program"):
-            export_onnx(eager, tmp_path / "graph.onnx")
+            export_onnx(eager)
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ from export.text import Protocol
 from tests.support.learning import changed, planted_posts, pointing_posts, write_splits
 from trainer.corpus import split
 from trainer.labels import Labels
-from trainer.material import Material, Text
+from trainer.material import Material
 from trainer.parts import Parts
 from trainer.reading import EncodedPosts, encode_posts
 from trainer.runs import Run
+from trainer.text import Text
 
 HASHTAG = re.compile(r"(?<![\w&])#\w+")
 OTHERS = ("Zyx", "WVU", "tsr", "Qpo_1", "ÖÄÜ", "日本語")

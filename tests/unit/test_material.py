@@ -95,7 +95,7 @@ def test_all_is_learned_at_first_and_nothing_again(
     small: Path, shared: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert {path.name.rpartition("-")[0] for path in shared.path.iterdir()} >= ALL
-    learners = ("_frequent", "encode_posts", "word_ids", "learn_vectors", "learn_topics")
+    learners = ("learn_text", "encode_posts", "word_ids", "learn_vectors", "learn_topics")
     for name in (*learners, "infer_topics"):
         monkeypatch.delattr(f"trainer.material.{name}")
     assert learned_anew(shared, Material(small, SETTINGS, shared)) == set()
@@ -224,7 +224,8 @@ class TestFurtherText:
         without = Material(small, SETTINGS, shared)
         assert material.text.hashtags == without.text.hashtags
         assert len(material.train) == len(without.train)
-        assert material.text.data == without.text.data
+        card = msgspec.structs.replace(without.text.data, further=material.sources["further"])
+        assert material.text.data == card != without.text.data
         assert "@pilot" not in material.text.reader.context.get_vocab()
 
     def test_is_known_by_its_bytes_wherever_it_lies(
@@ -259,7 +260,7 @@ def test_a_text_that_was_stopped_is_learned_whole(
         raise RuntimeError("stopped")
 
     with monkeypatch.context() as stopped:
-        stopped.setattr("trainer.material.encode_hashtags", stop)
+        stopped.setattr("trainer.text.encode_hashtags", stop)
         with pytest.raises(RuntimeError, match="stopped"):
             _ = Material(small, SETTINGS, parts).text
     found = Material(small, SETTINGS, parts).text

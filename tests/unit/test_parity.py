@@ -5,7 +5,7 @@ import pytest
 
 from export.errors import ParityError, RankingParityError, ScoreParityError, TopicParityError
 from export.manifest import Tolerance
-from export.parity import TIE, Answer, Difference, compare
+from export.parity import Answer, Difference, compare
 
 TOLERANCE = Tolerance(theta=1e-5, scores=1e-4)
 SCORES = (0.3, 0.2, 0.15, 0.1, 0.08, 0.07, 0.06)
@@ -24,8 +24,8 @@ def answer(
 
 
 def test_what_is_equal_differs_by_nothing() -> None:
-    assert compare([answer()], [answer()], TOLERANCE) == Difference(0.0, 0.0)
-    assert compare([], [], TOLERANCE) == Difference(0.0, 0.0)
+    assert compare([answer()], [answer()], TOLERANCE) == Difference(0.0, 0.0, 1.0)
+    assert compare([], [], TOLERANCE) == Difference(0.0, 0.0, 1.0)
 
 
 def test_the_largest_difference_of_all_is_told() -> None:
@@ -60,7 +60,7 @@ def test_an_answer_too_few_is_an_error() -> None:
 
 
 def test_either_order_of_a_tie_is_right() -> None:
-    tied = (0.3, 0.3 - TIE / 2, *SCORES[2:])
+    tied = (0.3, 0.3 - TOLERANCE.ties / 2, *SCORES[2:])
     one, other = answer(scores=tied), answer(hashtags=(1, 0, 2, 3, 4, 5, 6), scores=tied)
     compare([one], [other], TOLERANCE)
 

@@ -10,15 +10,15 @@ import pytest
 
 from tests.support.learning import TINY, changed, lines, planted_corpus, write_file, write_splits
 from tests.support.stopping import StoppedError, epochs, epochs_of, kept_epoch, stop_at
-from trainer import material, network_method
+from trainer import material, network_method, text
 from trainer.checkpoints import Checkpoints
 from trainer.errors import CorpusError, RunError, TrainerError
 from trainer.evaluate import POPULARITY, evaluate
-from trainer.material import Text
 from trainer.parts import Parts
 from trainer.pipeline import fit
 from trainer.release import release
 from trainer.runs import Run
+from trainer.text import Text
 from worker.predictor import Predictor
 
 LEARNED = (
@@ -26,7 +26,7 @@ LEARNED = (
     *("sizes.json", "topics.npz", "network.pt", "metrics.json"),
 )
 MADE_ONCE = (
-    "_frequent",
+    "learn_text",
     "encode_posts",
     "word_ids",
     "learn_vectors",
@@ -100,12 +100,12 @@ def test_another_seed_gives_another_model(small: Path, whole: Run, tmp_path: Pat
 @pytest.mark.parametrize(
     ("target", "name", "call"),
     [
-        (material, "_frequent", 2),  # the words are counted, nothing is kept
+        (text, "_frequent", 2),  # the words are counted, nothing is kept
         (Text, "save", 1),
-        (material, "write_durably", 1),  # the tokenizers are kept, nothing else of the text
+        (text, "write_durably", 1),  # the tokenizers are kept, nothing else of the text
         (material, "encode_posts", 2),
         (Text, "save", 2),
-        (material, "write_durably", 4),
+        (text, "write_durably", 4),
         (material, "learn_vectors", 1),
         (material, "learn_topics", 1),
         (material, "infer_topics", 2),

@@ -11,6 +11,8 @@ from onnx import numpy_helper
 
 from export.bundle import Bundle, read_bundle
 from export.errors import ScoreParityError, TopicParityError
+from export.manifest import CPU_FP32
+from export.onnx_graph import OnnxGraph
 from tests.conftest import SMALL
 from tests.support.learning import changed, write_splits
 from trainer import release as releases
@@ -19,7 +21,7 @@ from trainer.corpus import split
 from trainer.errors import CorpusError
 from trainer.evaluate import POPULARITY, evaluate, recommend
 from trainer.pipeline import fit
-from trainer.release import VARIANT, Reference, release
+from trainer.release import Reference, release
 from trainer.runs import Run
 from worker.predictor import Predictor
 
@@ -30,7 +32,7 @@ def posts_of(corpus: Path) -> list[str]:
 
 def serve(monkeypatch: pytest.MonkeyPatch, graph: bytes) -> None:
     """Let an export give this graph, whatever the run is like."""
-    monkeypatch.setattr(releases, "export_onnx", lambda _, path: path.write_bytes(graph))
+    monkeypatch.setattr(releases, "export_onnx", lambda _: OnnxGraph(graph, {}))
 
 
 def altered(graph: bytes, shape: tuple[int, ...], at: tuple[int, ...], by: float) -> bytes:
@@ -58,9 +60,8 @@ def test_golden_examples_hold_no_post(bundle: Bundle, corpus: Path, run: Run) ->
 
 
 def test_a_run_is_exported_again_with_the_same_digest(
-    bundle: Bundle, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, run: Run, tmp_path: Path
 ) -> None:
-    serve(monkeypatch, bundle.graph(VARIANT))
     made = release(run, tmp_path)
     assert made.path.name == bundle.digest
     assert made.posts == np.count_nonzero(run.dev.ids.lengths)
@@ -69,9 +70,9 @@ def test_a_run_is_exported_again_with_the_same_digest(
 def test_the_graph_is_within_tolerance_of_gensim_and_torch(
     bundle: Bundle, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(monkeypatch, bundle.graph(VARIANT))
-    difference = release(run, tmp_path).difference
-    tolerance = bundle.manifest.variants[VARIANT].tolerance
+    serve(monkeypatch, bundle.graph(CPU_FP32))
+    difference = release(run, tmp_path, [CPU_FP32]).differences[CPU_FP32]
+    tolerance = bundle.manifest.variants[CPU_FP32].tolerance
     assert 0 < difference.theta <= tolerance.theta <= 1e-5
     assert 0 < difference.scores <= tolerance.scores <= 1e-4
 
@@ -92,9 +93,9 @@ def test_altered_scores_are_not_released(
 ) -> None:
     shape = (bundle.manifest.model.hashtags,)
     for by in (0.5, float("nan")):
-        serve(monkeypatch, altered(bundle.graph(VARIANT), shape, (0,), by))
+        serve(monkeypatch, altered(bundle.graph(CPU_FP32), shape, (0,), by))
         with pytest.raises(ScoreParityError):
-            release(run, tmp_path / "bundles")
+            release(run, tmp_path / "bundles", [CPU_FP32])
     assert not (tmp_path / "bundles").exists()
 
 
@@ -103,9 +104,9 @@ def test_altered_topics_are_not_released(
 ) -> None:
     card, word = bundle.manifest.model, int(run.dev.ids[0][0])
     shape = (card.vocabulary, card.topics)
-    serve(monkeypatch, altered(bundle.graph(VARIANT), shape, (word, 0), 9.0))
+    serve(monkeypatch, altered(bundle.graph(CPU_FP32), shape, (word, 0), 9.0))
     with pytest.raises(TopicParityError):
-        release(run, tmp_path / "bundles")
+        release(run, tmp_path / "bundles", [CPU_FP32])
     assert not (tmp_path / "bundles").exists()
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from export.bundle import Bundle, read_bundle
 from export.errors import ScoreParityError
-from export.manifest import MetricRow
+from export.manifest import VARIANTS, MetricRow
+from export.onnx_graph import OnnxGraph
 from export.registry import Registry
 from tests.support.cli import assert_one_line, squeezed, trainer
 from trainer.runs import Run
@@ -20,8 +21,8 @@ def metric_rows(file: Path) -> list[dict[str, object]]:
 @pytest.fixture
 def exported(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
     """Spare the making of a graph that is there already."""
-    graph = bundle.graph("cpu-fp32")
-    monkeypatch.setattr("trainer.release.export_onnx", lambda _, path: path.write_bytes(graph))
+    graphs = iter([bundle.graph(name) for name in VARIANTS])
+    monkeypatch.setattr("trainer.release.export_onnx", lambda _: OnnxGraph(next(graphs), {}))
 
 
 @pytest.mark.usefixtures("exported")
@@ -32,7 +33,8 @@ def test_export_makes_a_bundle_and_assigns_an_alias(run: Run, tmp_path: Path) ->
     path = registry.resolve("champion")
     assert read_bundle(path).digest == path.name
     assert str(path) in result.stdout
-    assert "against gensim and torch on 240 posts: θ within " in result.stdout
+    assert "against gensim and torch on 240 posts:\ncpu-fp32: θ within " in result.stdout
+    assert "\ncpu-int8: θ within " in result.stdout
     assert [event.reason for event in registry.history()] == ["a test"]
 
 
@@ -41,6 +43,17 @@ def test_export_without_an_alias_changes_none(run: Run, tmp_path: Path) -> None:
     assert trainer("export", run.path, tmp_path).exit_code == 0
     assert Registry(tmp_path).aliases() == {}
     assert len(list(Registry(tmp_path).bundles.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("exported")
+def test_export_makes_the_variants_that_are_asked_for(run: Run, tmp_path: Path) -> None:
+    result = trainer("export", run.path, tmp_path, "--variants", "cpu-fp32")
+    assert result.exit_code == 0, result.output
+    [path] = Registry(tmp_path).bundles.iterdir()
+    assert list(read_bundle(path).manifest.variants) == ["cpu-fp32"]
+    result = trainer("export", run.path, tmp_path, "--variants", "cpu-fp32,tpu")
+    assert result.exit_code == 2
+    assert "tpu is none of cpu-fp32, cpu-int8" in squeezed(result.output)
 
 
 def test_export_tells_what_is_wrong(

@@ -1,0 +1,35 @@
+"""The forms in which one model is served: where each runs, how exact it is, how it is made."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from export.graph import ServingGraph
+from export.int8 import quantised
+from export.manifest import CPU_FP32, CPU_INT8, Tolerance, VariantCard
+
+Inputs = tuple[Tensor, ...]
+
+
+class Form(NamedTuple):
+    """A form of the graph: its device, how far it may be from gensim and torch, how it is made.
+
+    `make` takes the float32 graph and inputs of some posts, by which scales can be chosen.
+    """
+
+    device: str
+    tolerance: Tolerance
+    make: Callable[[ServingGraph, Sequence[Inputs]], ServingGraph]
+
+    def card(self, file: str, weights: Sequence[str]) -> VariantCard:
+        """Return what the manifest says of it. No form's answers depend on the batch."""
+        return VariantCard(
+            file, self.device, self.tolerance, batch_dependent=False, weights=list(weights)
+        )
+
+
+FORMS = {
+    CPU_FP32: Form("cpu", Tolerance(), lambda graph, _: graph),
+    CPU_INT8: Form("cpu", Tolerance(scores=0.1, ties=0.05, best=0.99), quantised),
+}
