@@ -23,10 +23,10 @@ from export.graph import HashtagHead, ServingGraph
 
 LEVELS = 127  # on either side of zero
 EXACT = 16  # the best hashtags, whose scores are computed again in float32
-SMALLEST = 2**16  # weights of a layer that is worth it
 _DAMPING = 0.01  # of the mean second moment, as GPTQ has it
 _BLOCK = 64  # columns rounded before what is left of a row is corrected
 _ROWS_AT_ONCE = 4_096
+_PER_WORD = 3  # axes of what a layer reads that is asked once a word
 
 _DOMAIN = "com.microsoft"
 # A state lies in (-1, 1), so its scale needs no look at any post.
@@ -252,12 +252,13 @@ def quantised(graph: ServingGraph, posts: Iterable[tuple[Tensor, ...]]) -> Servi
 
 @contextmanager
 def _observing(graph: ServingGraph) -> Iterator[dict[nn.Module, Observed]]:
-    """Note what large layers read, as they are called."""
+    """Note what the costly layers read: those that are asked once a word, and the head."""
     observed: dict[nn.Module, Observed] = {}
 
-    def linear(layer: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        seen = observed.setdefault(layer, Observed.nothing(inputs[0].shape[-1]))
-        seen.add(inputs[0])
+    def linear(layer: nn.Linear, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        if layer is graph.head.output or (inputs[0].dim() == _PER_WORD and len(layer.weight) > 1):
+            seen = observed.setdefault(layer, Observed.nothing(inputs[0].shape[-1]))
+            seen.add(inputs[0])
 
     def lstm(layer: nn.Module, _: tuple[Tensor, ...], states: Tensor) -> None:
         seen = observed.setdefault(layer, Observed.nothing(states.shape[-1]))
@@ -267,8 +268,6 @@ def _observing(graph: ServingGraph) -> Iterator[dict[nn.Module, Observed]]:
         for module in graph.modules():
             if isinstance(module, nn.LSTM):
                 hooks.callback(module.register_forward_hook(lstm).remove)
-            elif isinstance(module, nn.Linear) and (
-                module is graph.head.output or module.weight.numel() >= SMALLEST
-            ):
+            elif isinstance(module, nn.Linear):
                 hooks.callback(module.register_forward_hook(linear).remove)
         yield observed
