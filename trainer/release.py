@@ -202,7 +202,7 @@ def _pointing(text: Text, words: Sequence[str]) -> list[str]:
     return [" ".join([str(random.choice(words)), *some[:count]]) for count in range(len(some))]
 
 
-_INPUTS = {
+INPUTS = {
     IDS: InputCard(
         IDS, "word ids by tokenizer.json, padded with 0 on the right", "int64", ["batch", "length"]
     ),
@@ -235,7 +235,7 @@ def _manifest(
         model=model,
         data=text.data,
         metrics=run.metrics(),
-        inputs=[_INPUTS[name] for name in module.inputs],
+        inputs=[INPUTS[name] for name in module.inputs],
         variants=variants,
         opset=OPSET,
         libraries={name: metadata.version(name) for name in _LIBRARIES}

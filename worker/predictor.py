@@ -62,14 +62,17 @@ class Predictor:
     """A verified bundle, ready to answer.
 
     Arguments: `variant`, a variant of the bundle or `auto`; `threads`, how many one call of the
-    graph may use.
+    graph may use; `batch`, the most posts of one call.
 
     Raises `BundleIncompatibleError` when the bundle lacks the variant or this machine cannot run
     it, `GoldenMismatchError` when this machine does not repeat the golden examples.
     """
 
-    def __init__(self, bundle: Bundle, variant: str = AUTO, threads: int = 1) -> None:
+    def __init__(
+        self, bundle: Bundle, variant: str = AUTO, threads: int = 1, batch: int = BATCH
+    ) -> None:
         self.bundle = bundle
+        self.batch = batch
         self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
         further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
@@ -113,8 +116,8 @@ class Predictor:
         """Return an answer a post, in the order of the posts. No input may be empty."""
         order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
         answers: list[Prediction | None] = [None] * len(inputs)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        for start in range(0, len(order), self.batch):
+            rows = order[start : start + self.batch]
             for row, answer in zip(rows, self._run([inputs[i] for i in rows]), strict=True):
                 answers[row] = answer
         return [answer for answer in answers if answer is not None]

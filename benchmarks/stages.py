@@ -1,0 +1,92 @@
+"""Where the time of a post goes: reading it, its topics, the network, and ranking."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+
+from benchmarks.made_up import Ids, MadeUp, calibration, padded
+from benchmarks.stacks import Served, batches
+from export.bundle import read_bundle
+from export.manifest import VARIANTS
+from export.onnx_graph import to_onnx
+from export.variants import FORMS
+from worker.predictor import BATCH, Predictor
+from worker.sessions import open_session
+
+POSTS, REPEATS = 1_024, 5
+Run = Callable[[], object]
+
+
+def stages(made: MadeUp, path: Path) -> dict[str, dict[str, float]]:
+    """Return microseconds a post of each stage of each variant, on one thread, in batches.
+
+    Topics and ranking are timed as graphs of their own; what is left of the whole is the network.
+    """
+    bundle, posts = read_bundle(path), made.posts(POSTS)
+    words = made.words()
+    texts = [" ".join(words[word - 2] for word in post) for post in posts]
+    runs: dict[str, Run] = {"topics": _topics(made, posts)}
+    for name in VARIANTS:
+        runs[f"{name} ranking"] = _ranking(made, name)
+        runs[f"{name} whole"] = _whole(Served(bundle, name), posts)
+    reader = Predictor(bundle)
+    runs["tokenise"] = lambda: reader.encode(texts)
+    taken = {name: 1e6 * seconds / POSTS for name, seconds in _medians(runs).items()}
+    found = {}
+    for name in VARIANTS:
+        whole, ranking = taken[f"{name} whole"], taken[f"{name} ranking"]
+        found[name] = {
+            "tokenise": taken["tokenise"],
+            "topics": taken["topics"],
+            "network": whole - taken["topics"] - ranking,
+            "ranking": ranking,
+        }
+    return {name: {stage: round(us, 1) for stage, us in one.items()} for name, one in found.items()}
+
+
+def _whole(served: Served, posts: list[Ids]) -> Run:
+    return lambda: served(posts, BATCH)
+
+
+def _topics(made: MadeUp, posts: list[Ids]) -> Run:
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    example = torch.tensor([[2, 3, 0], [3, 2, 2]])
+    graph = to_onnx(made.graph().topics, {"ids": example}, (axes,), ["theta"])
+    session = open_session(graph.model, graph.weights)
+    feeds = [{"ids": padded(some).numpy()} for some in batches(posts, BATCH)]
+    return lambda: _run_all(session, feeds)
+
+
+def _ranking(made: MadeUp, variant: str) -> Run:
+    graph = made.graph()
+    seen = calibration(made, graph)
+    head = FORMS[variant].make(graph, seen).head
+    with torch.no_grad():
+        features, _ = graph.network.features(seen[0][0], graph.topics(seen[0][0]), *seen[0][1:])
+    axes = {0: torch.export.Dim("batch")}
+    exported = to_onnx(head, {"features": features[:2]}, (axes,), ["hashtags", "scores"])
+    session = open_session(exported.model, exported.weights)
+    feeds = [{"features": features[:BATCH].numpy()}] * (POSTS // BATCH)
+    return lambda: _run_all(session, feeds)
+
+
+def _run_all(session: ort.InferenceSession, feeds: list[dict[str, Any]]) -> None:
+    for one in feeds:
+        session.run(None, one)
+
+
+def _medians(runs: Mapping[str, Run]) -> dict[str, float]:
+    """Return the median seconds of each, all taken in turns."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(1 + REPEATS):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - started)
+    return {name: float(np.round(median(some[1:]), 9)) for name, some in times.items()}
