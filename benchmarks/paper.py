@@ -6,6 +6,7 @@ pretrain_en/text.jsonl.zst. Each command can be interrupted; begun again, it goe
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,25 +14,27 @@ import click
 from benchmarks.record import RESULTS
 
 PAPER = RESULTS / "paper"
-# With more text, 5 epochs are as many updates as 20 of train alone. A fixed arithmetic makes equal
-# seeds equal networks.
-LARGE = {"vector_epochs": 5, "precision": "bf16"}
+FIXED = {"precision": "bf16"}  # so that equal seeds are equal networks
+LARGE = {"vector_epochs": 5, **FIXED}  # with more text, as many updates as 20 of train alone
 
 
 def commands(data: Path) -> list[list[str]]:
     """Return every command of the study, the most telling first."""
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in LARGE.items()]
-    further = ("--further", str(data / "pretrain_en" / "text.jsonl.zst"), *flags)
+    further = ("--further", str(data / "pretrain_en" / "text.jsonl.zst"), *_flags(LARGE))
     main = str(data / "main_random")
     return [
         ["compare", main, "--protocol", "stripped", "--seeds", "3", *further],
         ["compare", main, "--protocol", "words-kept", "--seeds", "3", *further],
         ["sweep", main, "--topics", "50,100,150,200", "--dims", "50,100,200,300", *further],
         ["ablate", main, *further],
-        ["compare", str(data / "time_per_source")],
-        ["compare", str(data / "userhashtag_emnlp2021")],
-        ["compare", str(data / "multilingual_es")],
+        ["compare", str(data / "time_per_source"), *_flags(FIXED)],
+        ["compare", str(data / "userhashtag_emnlp2021"), *_flags(FIXED)],
+        ["compare", str(data / "multilingual_es"), *_flags(FIXED)],
     ]
+
+
+def _flags(settings: Mapping[str, object]) -> list[str]:
+    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
 
 
 @click.command()
