@@ -14,7 +14,7 @@ import torch
 from benchmarks.made_up import MadeUp
 from benchmarks.stacks import Floor, Libraries, Served, Side
 from export.bundle import read_bundle
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS
 
 LIBRARIES, FLOOR = "libraries", "floor-"
 
@@ -37,9 +37,9 @@ class Lane:
         self._sides: dict[tuple[str, int], Side] = {}
         for threads in {1, cores} if core == 0 else {1}:
             self._sides[LIBRARIES, threads] = Libraries(made)
-            for name in VARIANTS:
+            for name in CPU_VARIANTS:
                 self._sides[name, threads] = Served(opened, name, threads)
-        for name in VARIANTS:
+        for name in CPU_VARIANTS:
             self._sides[FLOOR + name, 1] = Floor(made.size, integers=name.endswith("int8"))
         self._posts = made.posts(2_048)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from export import bundle as bundles
 from export.bundle import Hashtag, encode_hashtags
 from export.graph import MAX_RANKED, HashtagHead, ServingGraph, TopicInference
-from export.manifest import CONTEXT, IDS, VARIANTS, DataCard, Manifest, ModelCard
+from export.manifest import CONTEXT, CPU_VARIANTS, IDS, DataCard, Manifest, ModelCard
 from export.onnx_graph import OPSET, export_onnx
 from export.text import MAX_WORDS, PADDING_ID, SPECIAL_WORDS, new_context_tokenizer, new_tokenizer
 from export.variants import FORMS
@@ -124,7 +124,7 @@ class MadeUp:
         seen = calibration(self, graph)
         files: dict[str, bytes] = {}
         cards = {}
-        for name in VARIANTS:
+        for name in CPU_VARIANTS:
             made = export_onnx(FORMS[name].make(graph, seen))
             files |= {f"{name}.onnx": made.model, **made.weights}
             cards[name] = FORMS[name].card(f"{name}.onnx", sorted(made.weights))

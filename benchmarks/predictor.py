@@ -7,7 +7,7 @@ medians.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from benchmarks.lanes import FLOOR, LIBRARIES, Lanes, Task, lanes
 from benchmarks.made_up import MAIN, PAPER, MadeUp
 from benchmarks.record import record
 from benchmarks.stages import stages
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS
 
 REPEATS = 5
 BATCHES = (1, 8, 32, 64, 128, 256)
@@ -88,12 +88,12 @@ def _times(all_lanes: Lanes, sizes: tuple[int, ...]) -> list[dict[str, Any]]:
 
 
 def _cells(cores: int, sizes: tuple[int, ...]) -> Iterator[Cell]:
-    sides = [LIBRARIES, *VARIANTS, *(FLOOR + name for name in VARIANTS)]
+    sides = [LIBRARIES, *CPU_VARIANTS, *(FLOOR + name for name in CPU_VARIANTS)]
     for batch in sizes:
         for side in sides:
             yield Cell(side, batch, 1)
             yield Cell(side, batch, cores)
-        for side in (LIBRARIES, *VARIANTS):
+        for side in (LIBRARIES, *CPU_VARIANTS):
             yield Cell(side, batch, 1, cores)
 
 
@@ -116,12 +116,15 @@ def _headline(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         ]
         return float(min(times))
 
+    def each(ratio: Callable[[str], float]) -> dict[str, float]:
+        return {name: round(ratio(name), 3) for name in CPU_VARIANTS}
+
     naive, alone = best(LIBRARIES, batch=1), best(LIBRARIES, batch=1, processes=1)
     return {
-        "speedup": {name: round(naive / best(name), 1) for name in VARIANTS},
-        "speedup_over_one_process": {name: round(alone / best(name), 1) for name in VARIANTS},
-        "latency": {name: round(best(name, batch=1, processes=1) / alone, 3) for name in VARIANTS},
-        "floor_fraction": {name: round(best(FLOOR + name) / best(name), 3) for name in VARIANTS},
+        "speedup": each(lambda name: naive / best(name)),
+        "speedup_over_one_process": each(lambda name: alone / best(name)),
+        "latency": each(lambda name: best(name, batch=1, processes=1) / alone),
+        "floor_fraction": each(lambda name: best(FLOOR + name) / best(name)),
     }
 
 

@@ -13,7 +13,7 @@ import torch
 from benchmarks.made_up import Ids, MadeUp, calibration, padded
 from benchmarks.stacks import Served, batches
 from export.bundle import read_bundle
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS
 from export.onnx_graph import to_onnx
 from export.variants import FORMS
 from worker.predictor import BATCH, Predictor
@@ -32,14 +32,14 @@ def stages(made: MadeUp, path: Path) -> dict[str, dict[str, float]]:
     words = made.words()
     texts = [" ".join(words[word - 2] for word in post) for post in posts]
     runs: dict[str, Run] = {"topics": _topics(made, posts)}
-    for name in VARIANTS:
+    for name in CPU_VARIANTS:
         runs[f"{name} ranking"] = _ranking(made, name)
         runs[f"{name} whole"] = _whole(Served(bundle, name), posts)
     reader = Predictor(bundle)
     runs["tokenise"] = lambda: reader.encode(texts)
     taken = {name: 1e6 * seconds / POSTS for name, seconds in _medians(runs).items()}
     found = {}
-    for name in VARIANTS:
+    for name in CPU_VARIANTS:
         whole, ranking = taken[f"{name} whole"], taken[f"{name} ranking"]
         found[name] = {
             "tokenise": taken["tokenise"],

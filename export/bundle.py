@@ -97,6 +97,14 @@ class Bundle:
         """Return the files of weights that the graph of a variant names."""
         return {name: self.files[name] for name in self._card(variant).weights}
 
+    def without_graphs(self) -> "Bundle":
+        """Return what is needed beside a graph that is loaded."""
+        cards = self.manifest.variants.values()
+        graphs = {name for card in cards for name in (card.file, *card.weights)}
+        return Bundle(
+            self.manifest, {name: data for name, data in self.files.items() if name not in graphs}
+        )
+
     def _card(self, variant: str) -> VariantCard:
         card = self.manifest.variants.get(variant)
         if card is None:

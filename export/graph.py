@@ -17,7 +17,7 @@ OUTPUTS = ("theta", "hashtags", "scores", "attention")
 MAX_RANKED = 50
 
 # gensim's `LdaModel.inference`: its defaults, and its guard against a division by zero.
-_ITERATIONS = 50
+ITERATIONS = 50
 _THRESHOLD = 1e-3
 _EPSILON = float(np.finfo(np.float32).eps)
 
@@ -79,36 +79,38 @@ class TopicInference(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return θ [B, K], the expected topic distribution of posts `ids` [B, L]."""
         beta = self.exp_elog_beta(ids)
+        gamma = self.settled(beta, torch.ones_like(beta[:, 0, :]))
+        return gamma / gamma.sum(dim=1, keepdim=True)
 
-        def update(gamma: Tensor) -> Tensor:
-            total = gamma.sum(dim=1, keepdim=True)
-            psi = digamma(torch.cat((gamma, total), dim=1))
-            exp_elog_theta = torch.exp(psi[:, :-1] - psi[:, -1:])
-            phi_norm = torch.bmm(beta, exp_elog_theta.unsqueeze(2)) + _EPSILON
-            return self.alpha + exp_elog_theta * torch.bmm(
-                (1.0 / phi_norm).transpose(1, 2), beta
-            ).squeeze(1)
+    def settled(self, beta: Tensor, gamma: Tensor) -> Tensor:
+        """Return γ [B, K] when all posts have stopped, from where it starts."""
 
         def unfinished(step: Tensor, running: Tensor, gamma: Tensor) -> Tensor:
             del gamma
-            return (step < _ITERATIONS) & running.any()
+            return (step < ITERATIONS) & running.any()
 
         def iterate(step: Tensor, running: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            new = torch.where(running, update(gamma), gamma)
-            change = (new - gamma).abs().mean(dim=1, keepdim=True)
-            return step + 1, running & (change >= _THRESHOLD), new
+            return step + 1, *self.updated(beta, running, gamma)
 
-        gamma = torch.ones_like(beta[:, 0, :])
         running = torch.ones_like(gamma[:, :1], dtype=torch.bool)
-        step = torch.zeros((), dtype=torch.int64)
-        state = (step, running, gamma)
+        state = (torch.zeros((), dtype=torch.int64), running, gamma)
         if torch.compiler.is_compiling():  # one Loop in ONNX
             state = torch.while_loop(unfinished, iterate, state)  # type: ignore[no-untyped-call]
         else:  # in eager mode `while_loop` would compile at every new shape
             while unfinished(*state):
                 state = iterate(*state)
-        gamma = state[2]
-        return gamma / gamma.sum(dim=1, keepdim=True)
+        return state[2]
+
+    def updated(self, beta: Tensor, running: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+        """Return which posts still run [B, 1], and γ after one more step of those that did."""
+        total = gamma.sum(dim=1, keepdim=True)
+        psi = digamma(torch.cat((gamma, total), dim=1))
+        exp_elog_theta = torch.exp(psi[:, :-1] - psi[:, -1:])
+        phi_norm = torch.bmm(beta, exp_elog_theta.unsqueeze(2)) + _EPSILON
+        found = torch.bmm((1.0 / phi_norm).transpose(1, 2), beta).squeeze(1)
+        new = torch.where(running, self.alpha + exp_elog_theta * found, gamma)
+        change = (new - gamma).abs().mean(dim=1, keepdim=True)
+        return running & (change >= _THRESHOLD), new
 
 
 class HashtagHead(nn.Module):
@@ -124,9 +126,14 @@ class HashtagHead(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return hashtags [B, k], row numbers, and their scores [B, k], best first."""
-        probabilities = torch.softmax(self.output(features), dim=1)
+        probabilities = torch.softmax(self.logits(features), dim=1)
         scores, hashtags = torch.topk(probabilities, self.ranked, dim=1)
         return hashtags, scores
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return one number a hashtag [B, M]."""
+        logits: Tensor = self.output(features)
+        return logits
 
 
 class ServingGraph(nn.Module):

@@ -9,7 +9,10 @@ from export.errors import BundleCorruptError, BundleIncompatibleError
 
 SCHEMA = 3  # 2: golden examples tell their context; 3: weights apart, further text in the card
 OLDEST_SCHEMA = 1
-VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
+CPU_VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
+CUDA_VARIANTS = CUDA_FP32, CUDA_FP16 = "cuda-fp32", "cuda-fp16"
+VARIANTS = (*CPU_VARIANTS, *CUDA_VARIANTS)
+CPU, CUDA = "cpu", "cuda"  # devices
 IDS = "ids"  # int64 [B, L], word ids by tokenizer.json
 CONTEXT = "context"  # int64 [B, C], mentions and words of links by context.json
 

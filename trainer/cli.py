@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS
 from export.text import PROTOCOLS
 from trainer.catalogue import PLUS, settings_for
 from trainer.click_parts import (
@@ -74,7 +74,7 @@ def fit(corpus: Path, run: Path, resume: bool, parts: Path | None, **values: Any
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
 @click.option(
     "--variants",
-    default=",".join(VARIANTS),
+    default=",".join(CPU_VARIANTS),
     show_default=True,
     callback=lambda _, __, names: parsed_variants(names),
     help="Forms of the graph, by commas; a worker chooses one.",

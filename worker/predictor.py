@@ -5,7 +5,7 @@ served.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,11 @@ from tokenizers import Tokenizer
 
 from export.bundle import Bundle
 from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
-from export.manifest import CONTEXT, CPU_FP32, IDS
+from export.manifest import CONTEXT, CPU, CPU_FP32, IDS
 from export.parity import Answer, compare
 from export.text import PADDING_ID
-from worker.sessions import open_session
+from worker.runners import FixedRunner, FreeRunner, Runner
+from worker.sessions import DeviceError, open_session
 
 AUTO = "auto"
 BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
@@ -71,7 +72,7 @@ class Predictor:
     def __init__(
         self, bundle: Bundle, variant: str = AUTO, threads: int = 1, batch: int = BATCH
     ) -> None:
-        self.bundle = bundle
+        self.bundle = bundle.without_graphs()  # a session has them; they are most of the bytes
         self.batch = batch
         self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
@@ -80,15 +81,28 @@ class Predictor:
         self._further = [self._reader(name) for name in further]
         self.hashtags = bundle.hashtags()
         try:
-            self._session = open_session(
-                bundle.graph(self.variant), bundle.weights(self.variant), threads
-            )
-        except Exception as error:  # ONNX Runtime's errors share no narrower class
-            raise BundleIncompatibleError(
-                f"bundle {bundle.name}, {self.variant}: ONNX Runtime {ort.__version__} "
-                f"refuses the graph: {error}"
-            ) from error
-        self._check_golden()
+            self._runner = self._opened(bundle, threads)
+            self._check_golden()
+        except DeviceError as error:
+            raise BundleIncompatibleError(f"{self.variant} cannot run here: {error}") from error
+
+    def _opened(self, bundle: Bundle, threads: int) -> Runner:
+        """Return the graph, ready to run on its device."""
+        graph, weights = bundle.graph(self.variant), bundle.weights(self.variant)
+        device = bundle.manifest.variants[self.variant].device
+
+        def opened(sizes: Mapping[str, int]) -> ort.InferenceSession:
+            try:
+                return open_session(graph, weights, threads, device, sizes)
+            except DeviceError:
+                raise
+            except Exception as error:  # ONNX Runtime's errors share no narrower class
+                raise BundleIncompatibleError(
+                    f"bundle {bundle.name}, {self.variant}: ONNX Runtime {ort.__version__} "
+                    f"refuses the graph: {error}"
+                ) from error
+
+        return FreeRunner(opened({})) if device == CPU else FixedRunner(opened, bundle.manifest)
 
     def _reader(self, name: str) -> Tokenizer:
         """Return what turns texts into one further input of the graph."""
@@ -125,9 +139,7 @@ class Predictor:
     def _run(self, batch: list[ModelInput]) -> Iterator[Prediction]:
         columns = zip(*((item.ids, *item.further) for item in batch), strict=True)
         feeds = dict(zip(self._names, map(_padded, columns), strict=True))
-        theta, hashtags, scores, attention = self._session.run(
-            ["theta", "hashtags", "scores", "attention"], feeds
-        )
+        theta, hashtags, scores, attention = self._runner.run(feeds)
         for row, item in enumerate(batch):
             yield Prediction(
                 hashtags[row].astype(np.int32),

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import predictor, stages
 from benchmarks.made_up import MadeUp, Size
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS
 
 TINY = Size("tiny", words=400, hashtags=80, dimensions=16, hidden=12, topics=8)
 
@@ -16,10 +16,10 @@ def test_the_predictor_is_timed_beside_the_rest(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(stages, "POSTS", 128)
     found = predictor.measured(MadeUp("tab-lstm+", TINY), (1, 32))
     for ratios in found["headline"].values():
-        assert set(ratios) == set(VARIANTS)
+        assert set(ratios) == set(CPU_VARIANTS)
         assert all(ratio > 0 for ratio in ratios.values())
     assert {row["batch"] for row in found["rows"]} == {1, 32}
-    assert set(found["stages"][VARIANTS[0]]) == {"tokenise", "topics", "network", "ranking"}
+    assert set(found["stages"][CPU_VARIANTS[0]]) == {"tokenise", "topics", "network", "ranking"}
 
 
 def test_posts_are_drawn_as_they_are_asked_for() -> None:

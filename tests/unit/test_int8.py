@@ -21,7 +21,7 @@ from export.int8 import (
     Observed,
     rounded,
 )
-from export.manifest import CPU_FP32, CPU_INT8, VARIANTS
+from export.manifest import CPU_FP32, CPU_INT8, CPU_VARIANTS
 from export.onnx_graph import to_onnx
 from tests.support.equations import sigmoid
 from trainer.networks import WordLSTM
@@ -179,7 +179,7 @@ def test_the_variant_is_near_float32(predictor: Predictor, small: Predictor) -> 
     assert 1e-6 < max(np.abs(one.scores - other.scores).max() for one, other in pairs) < 0.05
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", CPU_VARIANTS)
 def test_an_answer_does_not_depend_on_the_batch(bundle: Bundle, variant: str) -> None:
     assert not bundle.manifest.variants[variant].batch_dependent
     served, random = Predictor(bundle, variant), np.random.default_rng(0)
@@ -205,7 +205,7 @@ def test_variants_share_weights_that_are_the_same(
     assert shared
     assert shared < set(cards[CPU_FP32].weights)
     texts = [hashtag.canonical for hashtag in bundle.hashtags()]
-    for name in VARIANTS:
+    for name in CPU_VARIANTS:
         one, other = Predictor(bundle, name), Predictor(apart, name)
         assert len(apart.graph(name)) < len(bundle.graph(name))
         inputs = one.encode(texts)

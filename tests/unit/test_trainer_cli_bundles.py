@@ -7,7 +7,7 @@ import pytest
 
 from export.bundle import Bundle, read_bundle
 from export.errors import ScoreParityError
-from export.manifest import VARIANTS, MetricRow
+from export.manifest import CPU_VARIANTS, MetricRow
 from export.onnx_graph import OnnxGraph
 from export.registry import Registry
 from tests.support.cli import assert_one_line, squeezed, trainer
@@ -21,7 +21,7 @@ def metric_rows(file: Path) -> list[dict[str, object]]:
 @pytest.fixture
 def exported(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
     """Spare the making of a graph that is there already."""
-    graphs = iter([bundle.graph(name) for name in VARIANTS])
+    graphs = iter([bundle.graph(name) for name in CPU_VARIANTS])
     monkeypatch.setattr("trainer.release.export_onnx", lambda _: OnnxGraph(next(graphs), {}))
 
 
