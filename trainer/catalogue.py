@@ -109,6 +109,7 @@ METHODS: dict[str, MethodCard] = {
         network=True,
         defaults=PLUS,
         shared=("vectors", "theta"),
+        version=2,
     ),
     "blend": MethodCard(
         "trainer.methods.blend:Blend",

@@ -57,7 +57,7 @@ class TestWhatIsMade:
     def test_without_its_context_has_one_input_and_no_rules_for_it(
         self, pointing: Path, tmp_path: Path
     ) -> None:
-        left_out = ",".join(set(INGREDIENTS) - {"mean", "bigrams"})
+        left_out = ",".join(set(INGREDIENTS) - {"mean"})
         settings = msgspec.structs.replace(POINTING, epochs=1, without=left_out)
         made = release(fit(pointing, tmp_path / "run", settings), tmp_path / "bundles")
         bundle = read_bundle(made.path)

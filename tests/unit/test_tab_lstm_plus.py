@@ -1,7 +1,6 @@
 """TAB-LSTM+ computes what its pieces say, can do without each, and drops only while it learns."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from trainer.errors import TrainerError
 from trainer.fitting import start
 from trainer.methods.tab_lstm_plus import (
     BOTTLENECK,
-    BUCKETS,
     DROPPED_WORDS,
     INGREDIENTS,
     PIECES,
@@ -50,7 +48,7 @@ def network(left_out: str = "") -> PlusNetwork:
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             # As a network that has learned: far from the middle of every sigmoid, all pieces alike.
-            parameter.mul_(20 if name in ("bigrams.weight", "context.weight") else 2)
+            parameter.mul_(20 if name == "context.weight" else 2)
     return net
 
 
@@ -81,8 +79,6 @@ def pieces(
     yield "lstm", weighted(weights_of(p, theta, states), states)
     yield "maximum", states.max(axis=0)
     yield "mean", mean(p["embedding.weight"][ids], SIZES.dimensions)
-    hashed = [(one * 1_000_003 + two * 31) % BUCKETS for one, two in pairwise(ids)]
-    yield "bigrams", mean(p["bigrams.weight"][hashed], SIZES.dimensions)
     known = [number for number in context if number > UNKNOWN_ID]
     yield "context", p["context.weight"][known].sum(axis=0)
 
@@ -130,11 +126,10 @@ def test_it_is_its_pieces_side_by_side_a_bottleneck_and_what_names_add() -> None
         ("lstm", ("lstm.", "pool."), 2 * HIDDEN),
         ("maximum", (), HIDDEN),
         ("mean", (), SIZES.dimensions),
-        ("bigrams", ("bigrams.",), SIZES.dimensions),
         ("context", ("context.",), SIZES.dimensions),
         ("names", ("match.",), 0),
         ("lstm,maximum", ("lstm.", "pool."), 2 * HIDDEN),
-        (" bigrams , context,", ("bigrams.", "context."), 2 * SIZES.dimensions),
+        (" mean , context,", ("context.",), 2 * SIZES.dimensions),
         ("dropout", (), 0),
         ("smoothing", (), 0),
         ("decay", (), 0),
@@ -147,7 +142,7 @@ def test_what_is_left_out_has_no_parameters(
     whole, less = network(), network(left_out)
     names = {name for name in whole.state_dict() if not name.startswith(gone or ("-",))}
     assert less.state_dict().keys() == names
-    width = 2 * HIDDEN + 3 * SIZES.dimensions
+    width = 2 * HIDDEN + 2 * SIZES.dimensions
     assert less.bottleneck.weight.shape == (BOTTLENECK, width - narrower)
     assert less.further == (() if "context" in left_out else ("context",))
     logits, attention = run(less)
@@ -155,7 +150,7 @@ def test_what_is_left_out_has_no_parameters(
     assert attention.sum(axis=1) == pytest.approx(np.ones(4), abs=1e-6)
 
 
-@pytest.mark.parametrize("left_out", ["lstm", "maximum", "mean", "bigrams", "context"])
+@pytest.mark.parametrize("left_out", ["lstm", "maximum", "mean", "context"])
 def test_the_pieces_that_stay_are_as_they_were(left_out: str) -> None:
     net = network(left_out)
     p = {**parameters(network()), **parameters(net)}
@@ -182,7 +177,7 @@ def test_an_ingredient_that_is_none_is_told_with_those_there_are(left_out: str) 
 
 
 def test_something_must_be_left_to_read() -> None:
-    for left_out in ("context,bigrams,mean,lstm", "context,bigrams,mean,lstm,maximum,dropout"):
+    for left_out in ("context,mean,lstm", "context,mean,lstm,maximum,dropout"):
         with pytest.raises(TrainerError, match="leaves nothing to read"):
             without(plus(left_out))
 
@@ -195,21 +190,12 @@ def test_what_cannot_be_left_out_is_told_before_anything_is_learned(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_post_of_one_word_has_no_bigram() -> None:
+def test_a_post_of_one_word_is_read() -> None:
     logits, attention = run(network(), [[7]], [[2]], THETA[:1])
     beside, _ = run(network(), [[7, 0, 0], [3, 4, 5]], [[2], [3]], THETA[:2])
     assert logits[0] == pytest.approx(beside[0], abs=1e-5)
     assert attention.tolist() == [[1.0]]
     assert np.isfinite(logits).all()
-
-
-def test_bigrams_tell_the_order_of_words() -> None:
-    net = network("lstm")
-    logits, _ = run(net, [[3, 4, 5], [5, 4, 3]], [[2], [2]], THETA[[0, 0]])
-    assert np.abs(logits[0] - logits[1]).max() > 1e-3
-    less = network("lstm,bigrams")
-    logits, _ = run(less, [[3, 4, 5], [5, 4, 3]], [[2], [2]], THETA[[0, 0]])
-    assert logits[0] == pytest.approx(logits[1], abs=1e-5)
 
 
 def test_padding_on_the_right_changes_nothing() -> None:
@@ -221,7 +207,7 @@ def test_padding_on_the_right_changes_nothing() -> None:
     assert not wide_attention[:, 3:].any()
 
 
-@pytest.mark.parametrize("left_out", ["", "lstm", "context", "mean", "bigrams"])
+@pytest.mark.parametrize("left_out", ["", "lstm", "context", "mean"])
 def test_the_other_posts_of_a_batch_change_nothing(left_out: str) -> None:
     net = network(left_out)
     together, attention = run(net)
@@ -272,18 +258,17 @@ def test_a_tenth_of_the_words_is_hidden_and_never_padding() -> None:
     assert torch.equal(net.eval()._drop_ids(ids, ids != PADDING_ID, UNKNOWN_ID), ids)
 
 
-def test_vectors_of_words_bigrams_and_context_are_moved_by_their_own_rows_alone() -> None:
+def test_vectors_of_words_and_context_are_moved_by_their_own_rows_alone() -> None:
     training = start(network(), PLUS)
     sparse = {id(p) for p in training.optimisers[1].param_groups[0]["params"]}
     named = dict(training.network.named_parameters())
     assert {name for name, p in named.items() if id(p) in sparse} == {
         "embedding.weight",
-        "bigrams.weight",
         "context.weight",
     }
 
 
-@pytest.mark.parametrize("left_out", ["", "names", "lstm", "context,bigrams"])
+@pytest.mark.parametrize("left_out", ["", "names", "lstm", "context"])
 def test_the_logits_are_the_head_of_the_features(left_out: str) -> None:
     net = network(left_out)
     further = [torch.tensor(CONTEXT)] * len(net.further)

@@ -168,7 +168,7 @@ def test_fit_takes_a_method_s_own_defaults_where_nobody_chose(
 
 def test_fit_tells_an_ingredient_that_is_none(small: Path, tmp_path: Path) -> None:
     result = trainer("fit", small, tmp_path / "run", "--method=tab-lstm+", "--without=nonsense")
-    assert_one_line(result, "--without nonsense: the ingredients are context, bigrams")
+    assert_one_line(result, "--without nonsense: the ingredients are context, mean")
     assert not (tmp_path / "run").exists()
 
 

@@ -22,19 +22,16 @@ from trainer.network_method import NetworkMethod, Sizes, Vectors
 from trainer.networks import Network, TopicalAttention, WordLSTM, word_embedding
 from trainer.settings import FitSettings
 
-PIECES = ("context", "bigrams", "mean", "maximum", "lstm", "names", "dropout")
+PIECES = ("context", "mean", "maximum", "lstm", "names", "dropout")
 LEARNING = {  # as if never set
     "smoothing": {"smoothing": 0.0},
     "decay": {"rate_left": 1.0},
     "discount": {"discount": 0.0},
 }
 INGREDIENTS = (*PIECES, *LEARNING)
-READING = frozenset({"context", "bigrams", "mean", "lstm"})
-BUCKETS = 2**18  # of bigrams
+READING = frozenset({"context", "mean", "lstm"})
 BOTTLENECK = 400
 DROPPED_INPUT, DROPPED_WORDS, DROPPED_OUTPUT = 0.2, 0.1, 0.4
-# Multipliers of the two ids of a bigram: odd, so that they mix all bits of a power of two.
-_FIRST, _SECOND = 1_000_003, 31
 
 
 class NameMatch(nn.Module):
@@ -56,15 +53,14 @@ class NameMatch(nn.Module):
 
 
 class PlusNetwork(Network):
-    """Attention and maximum over LSTM states, means of words and bigrams, context → logits.
+    """Attention and maximum over LSTM states, mean of the words, context → logits.
 
     Of the context the known ones are summed, not averaged: beside a telling mention stand the
     words of its host, which tell nothing and would thin it out.
 
     The pieces are put side by side, pass through a bottleneck with tanh, and give one logit a
     hashtag. To it comes how near they are to the words of the hashtag's name, which tells of rare
-    hashtags what few posts cannot. Bigrams are hashed inside the network, so a bundle needs no
-    further input for them.
+    hashtags what few posts cannot.
     """
 
     def __init__(self, settings: FitSettings, sizes: Sizes, vectors: Vectors) -> None:
@@ -80,9 +76,6 @@ class PlusNetwork(Network):
             width += hidden * (1 + self._has["maximum"])
         if self._has["mean"]:
             mean_at = width
-            width += dimensions
-        if self._has["bigrams"]:
-            self.bigrams = _embedding(BUCKETS, dimensions)
             width += dimensions
         if self._has["context"]:
             self.further = (CONTEXT,)
@@ -133,9 +126,6 @@ class PlusNetwork(Network):
                 pieces.append(highest * words.any(dim=1, keepdim=True))
         if self._has["mean"]:
             pieces.append(_mean(read, words))
-        if self._has["bigrams"]:
-            hashed = (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % BUCKETS
-            pieces.append(_mean(self.bigrams(hashed), words[:, 1:]))
         for context in further:
             known = context > UNKNOWN_ID
             kept = self._drop_ids(context, known, PADDING_ID)

@@ -25,7 +25,6 @@ from trainer.results import QualityRow
 _F1 = [name for name, _, _ in SHOWN].index("F1@1")
 _WORDS = {
     "context": "mentions and words of links",
-    "bigrams": "pairs of words",
     "mean": "the mean of the word vectors",
     "maximum": "the maximum over the LSTM's states",
     "lstm": "the LSTM and its attention",
