@@ -36,6 +36,7 @@ class Lane:
         opened, cores = read_bundle(bundle), os.cpu_count() or 1
         self._sides: dict[tuple[str, int], Side] = {}
         for threads in {1, cores} if core == 0 else {1}:
+            _stay_on(core, threads)  # threads stay where they were begun
             self._sides[LIBRARIES, threads] = Libraries(made)
             for name in CPU_VARIANTS:
                 self._sides[name, threads] = Served(opened, name, threads)
@@ -46,17 +47,25 @@ class Lane:
     def run(self) -> None:
         """Do what is asked and tell the seconds, until the other end closes."""
         self._connection.send(None)  # ready
-        while (task := self._connection.recv()) is not None:
-            cores = {self._core} if task.threads == 1 else set(range(os.cpu_count() or 1))
-            os.sched_setaffinity(0, cores)
+        while True:
+            try:
+                task = self._connection.recv()
+            except EOFError:
+                return
+            _stay_on(self._core, task.threads)
             torch.set_num_threads(task.threads)
             started = time.perf_counter()
             self._sides[task.side, task.threads](self._posts[: task.posts], task.batch)
             self._connection.send(time.perf_counter() - started)
 
 
+def _stay_on(core: int, threads: int) -> None:
+    """Keep this process on its core, or let it have all for more than one thread."""
+    os.sched_setaffinity(0, {core} if threads == 1 else range(os.cpu_count() or 1))
+
+
 def _lane(connection: Connection, core: int, made: MadeUp, bundle: Path) -> None:
-    os.sched_setaffinity(0, {core})
+    _stay_on(core, 1)
     torch.set_num_threads(1)
     Lane(connection, core, made, bundle).run()
 
@@ -89,12 +98,15 @@ def lanes(made: MadeUp, bundle: Path) -> Iterator[Lanes]:
         context.Process(target=_lane, args=(theirs, core, made, bundle), daemon=True)
         for core, (_, theirs) in enumerate(pairs)
     ]
-    for process in processes:
+    for process, (_, theirs) in zip(processes, pairs, strict=True):
         process.start()
+        theirs.close()  # so that a lane that dies ends what waits for it
     ours = [mine for mine, _ in pairs]
-    for connection in ours:
-        connection.recv()
-    yield Lanes(ours)
-    for connection, process in zip(ours, processes, strict=True):
-        connection.send(None)
-        process.join()
+    try:
+        for connection in ours:
+            connection.recv()
+        yield Lanes(ours)
+    finally:
+        for connection, process in zip(ours, processes, strict=True):
+            connection.close()
+            process.join()

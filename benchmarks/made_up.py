@@ -82,7 +82,7 @@ class MadeUp:
         vectors[PADDING_ID] = 0.0
         names = random.normal(0, 0.05, (size.hashtags, size.dimensions)).astype(np.float32)
         sizes = Sizes(size.words, size.dimensions, size.hashtags, size.topics, context=10_000)
-        settings = settings_for(self.method, {"hidden": size.hidden, "topics": size.topics})
+        settings = settings_for(self.method, {"topics": size.topics} | self._hidden)
         torch.manual_seed(2)
         made = _network_class(self.method).build(settings, sizes, Vectors(vectors, names))
         with torch.no_grad():
@@ -90,6 +90,11 @@ class MadeUp:
                 if name.startswith(("lstm.weight", "output.weight")):
                     parameter.mul_(3)
         return made.eval()
+
+    @property
+    def _hidden(self) -> dict[str, int]:
+        """The size of the LSTM; our own network has another one, and keeps it."""
+        return {} if self.method == "tab-lstm+" else {"hidden": self.size.hidden}
 
     def graph(self) -> ServingGraph:
         """Return the module that is exported."""

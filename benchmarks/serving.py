@@ -102,7 +102,9 @@ def _f1_at_1(predictor: Predictor, corpus: Path) -> float:
 
 
 def _megabytes(made: Release) -> float:
-    return sum(file.stat().st_size for file in made.path.glob("*.onnx")) / 1e6
+    card = read_bundle(made.path).manifest
+    form = card.variants[CPU_FP32]
+    return sum(card.files[name].size for name in (form.file, *form.weights)) / 1e6
 
 
 if __name__ == "__main__":

@@ -85,7 +85,10 @@ class Served:
 
 
 class Floor:
-    """The matrix products of TAB-LSTM and nothing else, in the same library and precision."""
+    """The matrix products of TAB-LSTM as published and nothing else, in the same library.
+
+    All of them, also the one of the words' vectors, which the int8 graph looks up instead.
+    """
 
     def __init__(self, size: Size, *, integers: bool) -> None:
         self._integers = integers

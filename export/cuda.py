@@ -1,7 +1,7 @@
 """The serving graph for a GPU: without control flow, in float32 or in half of it.
 
 A CUDA graph holds no loop, so the E-step is written out. None of it has an operator that ONNX
-Runtime has no CUDA kernel for; shapes are fixed when a session is made (`worker.cuda`).
+Runtime has no CUDA kernel for; shapes are fixed when a session is opened (`worker.runners`).
 """
 
 import copy
@@ -36,7 +36,6 @@ class HalfReader(PostReader):
     def __init__(self, network: PostReader) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).half()
-        self.embedding = self.network.embedding
         self.further = network.further
 
     def features(self, ids: Tensor, theta: Tensor, *further: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from export.manifest import IDS
 
-OUTPUTS = ("theta", "hashtags", "scores", "attention")
 MAX_RANKED = 50
 
 # gensim's `LdaModel.inference`: its defaults, and its guard against a division by zero.

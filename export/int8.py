@@ -5,7 +5,8 @@ beside it, as it does where a scale spans the batch ("dynamic" quantisation, and
 DynamicQuantizeLSTM). Weights are int8 with one scale an output, activations uint8 around 128.
 
 Three things keep the quality. What a word adds to the gates of the LSTM is looked up in float16,
-not computed from a rounded vector. Weights are not rounded one by one, but so that their errors
+not computed from a rounded vector: 8 H bytes a word, three times its vector, so the file is larger
+than that of float32. Weights are not rounded one by one, but so that their errors
 cancel on real posts. And the best hashtags are scored once more with the float32 weights.
 """
 
@@ -74,6 +75,8 @@ class Observed:
     def add(self, inputs: Tensor) -> None:
         """Take in inputs [..., K]."""
         rows = inputs.detach().flatten(0, -2)
+        if not len(rows):  # posts of one word: no state of theirs is read again
+            return
         self.largest = torch.maximum(self.largest, rows.abs().amax(dim=0))
         self.moments += (rows.T @ rows).double()
 

@@ -13,6 +13,7 @@ CPU_VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
 CUDA_VARIANTS = CUDA_FP32, CUDA_FP16 = "cuda-fp32", "cuda-fp16"
 VARIANTS = (*CPU_VARIANTS, *CUDA_VARIANTS)
 CPU, CUDA = "cpu", "cuda"  # devices
+OUTPUTS = ("theta", "hashtags", "scores", "attention")
 IDS = "ids"  # int64 [B, L], word ids by tokenizer.json
 CONTEXT = "context"  # int64 [B, C], mentions and words of links by context.json
 

@@ -17,7 +17,8 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from export.graph import OUTPUTS, ServingGraph
+from export.graph import ServingGraph
+from export.manifest import OUTPUTS
 from export.text import PADDING_ID
 
 OPSET = 20  # the newest whose LSTM and Loop all execution providers of ONNX Runtime have

@@ -36,10 +36,13 @@ class Form(NamedTuple):
     portable: bool = True
 
     def card(self, file: str, weights: Sequence[str]) -> VariantCard:
-        """Return what the manifest says of it. No form's answers depend on the batch."""
-        return VariantCard(
-            file, self.device, self.tolerance, batch_dependent=False, weights=list(weights)
-        )
+        """Return what the manifest says of it.
+
+        That the batch changes no answer was measured on CPUs; a GPU may choose another product
+        for another size.
+        """
+        dependent = self.device != CPU
+        return VariantCard(file, self.device, self.tolerance, dependent, list(weights))
 
 
 FORMS = {

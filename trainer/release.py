@@ -13,7 +13,7 @@ import onnxruntime as ort
 import torch
 
 from export import bundle as bundles
-from export.bundle import GoldenExample, encode_hashtags
+from export.bundle import encode_hashtags
 from export.graph import MAX_RANKED, HashtagHead, ServingGraph, TopicInference
 from export.manifest import (
     CONTEXT,
@@ -26,10 +26,10 @@ from export.manifest import (
 )
 from export.onnx_graph import OPSET, OnnxGraph, export_onnx
 from export.parity import Answer, Difference, compare
-from export.text import SPECIAL_WORDS
-from export.variants import FORMS
+from export.variants import FORMS, Form
 from trainer.catalogue import method_card
 from trainer.errors import RunError
+from trainer.golden import Golden
 from trainer.network_method import NetworkMethod
 from trainer.provenance import revision
 from trainer.reading import Inputs
@@ -42,13 +42,6 @@ PARITY_POSTS = 2_000
 CALIBRATION_POSTS = 4_000  # other ones where dev has them, by which int8 chooses its scales
 _COMPARED_AT_ONCE = 128
 _LIBRARIES = ("gensim", "numpy", "onnx", "onnxscript", "tokenizers", "torch")
-_EDGE_CASES = (
-    "",
-    "#OnlyAHashtag",
-    "https://example.org/path @someone",
-    "[PAD] [UNK] &amp; &lt;3",
-    "SHOUTING sooooo loud, cafe\u0301 ＃全角 \U0001f1e9\U0001f1ea\u2764\ufe0f",
-)
 
 
 @dataclass(frozen=True)
@@ -104,28 +97,32 @@ class Reference:
 def release(run: Run, parent: Path, variants: Sequence[str] = CPU_VARIANTS) -> Release:
     """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one."""
     reference, text = Reference.of(run), run.text
-    module = reference.graph()
+    module, golden = reference.graph(), Golden.of(text)
     posts, others = _not_empty(run.dev)
-    answers = reference.answers(posts)
-    seen = [_tensors(others, rows, module.inputs) for rows in _by_length(others)]
+    compared = [(some, reference.answers(some)) for some in (posts, golden.asked)]
+    seen = [
+        _tensors(some, rows, module.inputs)
+        for some in (others, golden.asked)
+        for rows in _by_length(some)
+    ]
     files: dict[str, bytes] = {}
     cards, differences = {}, {}
     for name in variants:
         form = FORMS[name]
         made = form.make(module, seen)
         graph = export_onnx(made)
-        found = _served(graph, posts) if form.portable else _computed(made, posts)
-        differences[name] = compare(answers, found, form.tolerance)
+        differences[name], _ = (
+            compare(due, _answers(form, made, graph, some), form.tolerance)
+            for some, due in compared
+        )
         cards[name] = form.card(f"{name}.onnx", sorted(graph.weights))
         files |= {f"{name}.onnx": graph.model, **graph.weights}
-    ids = text.reader.words.get_vocab()
-    words = sorted(ids, key=ids.__getitem__)
-    topics = reference.top_words(words)
+    topics = reference.top_words(text.words)
     files |= {
         bundles.TOKENIZER: text.reader.words.to_str().encode(),
         bundles.HASHTAGS: encode_hashtags(text.hashtags),
         bundles.TOPICS: "".join("\t".join(row) + "\n" for row in topics).encode(),
-        bundles.GOLDEN: msgspec.json.encode(_golden(text, reference, words)),
+        bundles.GOLDEN: msgspec.json.encode(golden.examples(compared[1][1])),
     }
     if CONTEXT in module.inputs:
         files[bundles.CONTEXT] = text.reader.context.to_str().encode()
@@ -160,30 +157,25 @@ def _by_length(posts: Inputs) -> Iterator[npt.NDArray[np.int64]]:
         yield order[start : start + _COMPARED_AT_ONCE]
 
 
-def _served(graph: OnnxGraph, posts: Inputs) -> list[Answer]:
-    """Return the answers of a graph, in batches as a worker makes them."""
-    session = open_session(graph.model, graph.weights)
-    read = [item.name for item in session.get_inputs()]
+def _answers(form: Form, module: ServingGraph, graph: OnnxGraph, posts: Inputs) -> list[Answer]:
+    """Return the answers of a form, in batches as a worker makes them."""
+    if not form.portable:
 
-    def answer(rows: npt.NDArray[np.int64]) -> Sequence[npt.NDArray[Any]]:
+        def computed(rows: npt.NDArray[np.int64]) -> Sequence[npt.NDArray[Any]]:
+            with torch.inference_mode():
+                outputs = module(*_tensors(posts, rows, module.inputs))
+            return [output.numpy() for output in outputs[:3]]
+
+        return _in_batches(posts, computed)
+    session = open_session(graph.model, graph.weights)
+
+    def served(rows: npt.NDArray[np.int64]) -> Sequence[npt.NDArray[Any]]:
         feeds = _feeds(posts, rows)
-        outputs: list[npt.NDArray[Any]] = session.run(
-            ["theta", "hashtags", "scores"], {name: feeds[name] for name in read}
-        )
+        asked = {name: feeds[name] for name in module.inputs}
+        outputs: list[npt.NDArray[Any]] = session.run(["theta", "hashtags", "scores"], asked)
         return outputs
 
-    return _in_batches(posts, answer)
-
-
-def _computed(graph: ServingGraph, posts: Inputs) -> list[Answer]:
-    """Return the answers of a module as torch computes them."""
-
-    def answer(rows: npt.NDArray[np.int64]) -> Sequence[npt.NDArray[Any]]:
-        with torch.inference_mode():
-            outputs = graph(*_tensors(posts, rows, graph.inputs))
-        return [output.numpy() for output in outputs[:3]]
-
-    return _in_batches(posts, answer)
+    return _in_batches(posts, served)
 
 
 def _in_batches(
@@ -194,37 +186,6 @@ def _in_batches(
         for row, *one in zip(rows.tolist(), *answer(rows), strict=True):
             answers[row] = Answer(*one)
     return [answers[row] for row in range(len(posts))]
-
-
-def _golden(text: Text, reference: Reference, words: Sequence[str]) -> list[GoldenExample]:
-    """Return examples made from the vocabulary, never from posts, and fixed edge cases."""
-    random = np.random.default_rng(0)
-    lengths = (1, 2, 3, 5, 8, 13, 20, 40, 60)
-    texts = [" ".join(random.choice(words, size=length)) for length in lengths]
-    texts = [*texts, *_pointing(text, words), *_EDGE_CASES]
-    posts = text.reader.read(texts)
-    answers = iter(reference.answers(posts.take(np.flatnonzero(posts.ids.lengths))))
-    examples = []
-    for row, written in enumerate(texts):
-        ids, context = posts.ids[row].tolist(), posts.context[row].tolist()
-        if not ids:
-            examples.append(GoldenExample(written, ids, [], [], [], context))
-            continue
-        answer = next(answers)
-        arrays = (answer.theta, answer.hashtags, answer.scores)
-        theta, hashtags, scores = (array.tolist() for array in arrays)
-        examples.append(GoldenExample(written, ids, theta, hashtags, scores, context))
-    return examples
-
-
-def _pointing(text: Text, words: Sequence[str]) -> list[str]:
-    """Return texts with what `context.json` knows: mentions, and links of its words."""
-    random = np.random.default_rng(1)
-    ids = text.reader.context.get_vocab()
-    known = sorted(set(ids) - set(SPECIAL_WORDS), key=ids.__getitem__)
-    links = [token if token.startswith("@") else f"https://{token}/" for token in known[:100]]
-    some = random.choice(links, size=min(len(links), 4), replace=False).tolist()
-    return [" ".join([str(random.choice(words)), *some[:count]]) for count in range(len(some))]
 
 
 INPUTS = {

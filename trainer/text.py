@@ -34,6 +34,12 @@ class Text:
     hashtags: list[Hashtag]
     data: DataCard
 
+    @property
+    def words(self) -> list[str]:
+        """The vocabulary by id."""
+        ids = self.reader.words.get_vocab()
+        return sorted(ids, key=ids.__getitem__)
+
     def save(self, folder: Path) -> None:
         """Write all of it."""
         self.reader.save(folder)

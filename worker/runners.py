@@ -2,21 +2,21 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from export.manifest import CUDA, IDS, Manifest
-from export.text import PADDING_ID
+from export.manifest import CUDA, IDS, OUTPUTS, Manifest, ModelCard
+from export.text import MAX_CONTEXT, PADDING_ID
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, npt.NDArray[np.int64]]
-OUTPUTS = ("theta", "hashtags", "scores", "attention")
-# Sizes that a batch is padded to. A CUDA graph is made for each, when it is first needed.
-ROWS = (1, 8, 32, 128, 512)
-LENGTHS = (4, 8, 16, 24, 40)
+# Sizes that a batch is padded to; a session is opened for each.
+ROWS = (1, 32, 128)
+LENGTHS = (8, 16)  # words, beside as many as a post can have
 Sized = Callable[[Mapping[str, int]], ort.InferenceSession]
 
 
@@ -42,39 +42,33 @@ class FreeRunner:
 class FixedRunner:
     """A session for each of a few sizes, its inputs and outputs in buffers that stay in place.
 
-    What a batch lacks to the next size is padded, and cut off again: a post's answer does not
-    depend on the rows beside it.
+    What a batch lacks to the next size is padded, and cut off again. All sessions are opened at
+    once: what cannot run is known before the first post.
     """
 
     def __init__(self, opened: Sized, manifest: Manifest, device: str = CUDA) -> None:
-        self._opened = opened
-        self._model = manifest.model
-        self._device = device
-        self._slots: dict[tuple[int, ...], _Slot] = {}
+        longest = manifest.model.max_words
+        self._lengths = (*(length for length in LENGTHS if length < longest), longest)
+        further = [card.name for card in manifest.inputs if card.name != IDS]
+        self._slots: dict[tuple[int, int], _Slot] = {}
+        for rows, length in product(ROWS, self._lengths):
+            inputs = {IDS: (rows, length), **dict.fromkeys(further, (rows, MAX_CONTEXT))}
+            sizes = {f"{name}_length": width for name, (_, width) in inputs.items()}
+            session = opened({"batch": rows, **sizes})
+            self._slots[rows, length] = _Slot(session, inputs, manifest.model, device)
 
     def run(self, feeds: Feeds) -> list[Array]:
-        """Return `OUTPUTS`."""
+        """Return `OUTPUTS`; more posts than the largest size go through in parts."""
         rows, width = feeds[IDS].shape
-        shapes = {
-            name: (_next(ROWS, rows), _next(LENGTHS, ids.shape[1])) for name, ids in feeds.items()
-        }
-        key = tuple(size for shape in shapes.values() for size in shape)
-        if key not in self._slots:
-            self._slots[key] = self._slot(shapes)
-        theta, hashtags, scores, attention = self._slots[key].run(feeds)
+        if rows > ROWS[-1]:
+            parts = [
+                self.run({name: ids[at : at + ROWS[-1]] for name, ids in feeds.items()})
+                for at in range(0, rows, ROWS[-1])
+            ]
+            return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+        slot = self._slots[_next(ROWS, rows), _next(self._lengths, width)]
+        theta, hashtags, scores, attention = slot.run(feeds)
         return [theta[:rows], hashtags[:rows], scores[:rows], attention[:rows, :width]]
-
-    def _slot(self, shapes: Mapping[str, tuple[int, int]]) -> "_Slot":
-        rows, width = shapes[IDS]
-        lengths = {f"{name}_length": length for name, (_, length) in shapes.items()}
-        session = self._opened({"batch": rows, **lengths})
-        outputs: list[tuple[tuple[int, int], type]] = [
-            ((rows, self._model.topics), np.float32),
-            ((rows, self._model.ranked), np.int64),
-            ((rows, self._model.ranked), np.float32),
-            ((rows, width), np.float32),
-        ]
-        return _Slot(session, shapes, outputs, self._device)
 
 
 class _Slot:
@@ -84,22 +78,29 @@ class _Slot:
         self,
         session: ort.InferenceSession,
         inputs: Mapping[str, tuple[int, int]],
-        outputs: list[tuple[tuple[int, int], type]],
+        model: ModelCard,
         device: str,
     ) -> None:
+        rows, length = inputs[IDS]
+        outputs = {
+            "theta": (model.topics, np.float32),
+            "hashtags": (model.ranked, np.int64),
+            "scores": (model.ranked, np.float32),
+            "attention": (length, np.float32),
+        }
         self._session, self._binding = session, session.io_binding()
         self._host = {name: np.empty(shape, dtype=np.int64) for name, shape in inputs.items()}
         self._inputs = {
             name: ort.OrtValue.ortvalue_from_numpy(zeros, device, 0)
             for name, zeros in self._host.items()
         }
-        self._outputs = [
-            ort.OrtValue.ortvalue_from_shape_and_type(list(shape), kind, device, 0)
-            for shape, kind in outputs
-        ]
+        self._outputs = {
+            name: ort.OrtValue.ortvalue_from_shape_and_type([rows, width], kind, device, 0)
+            for name, (width, kind) in outputs.items()
+        }
         for name, value in self._inputs.items():
             self._binding.bind_ortvalue_input(name, value)
-        for name, value in zip(OUTPUTS, self._outputs, strict=True):
+        for name, value in self._outputs.items():
             self._binding.bind_ortvalue_output(name, value)
 
     def run(self, feeds: Feeds) -> list[Array]:
@@ -109,10 +110,9 @@ class _Slot:
             padded[: ids.shape[0], : ids.shape[1]] = ids
             self._inputs[name].update_inplace(padded)
         self._session.run_with_iobinding(self._binding)
-        return [np.array(value.numpy()) for value in self._outputs]
+        return [np.array(self._outputs[name].numpy()) for name in OUTPUTS]
 
 
 def _next(sizes: tuple[int, ...], least: int) -> int:
-    """Return the smallest of the sizes that is enough, or what is asked for past the largest."""
-    at = bisect_left(sizes, least)
-    return sizes[at] if at < len(sizes) else least
+    """Return the smallest of the sizes that is enough."""
+    return sizes[bisect_left(sizes, least)]

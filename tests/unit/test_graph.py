@@ -8,8 +8,8 @@ import torch
 from scipy import special
 
 from export.bundle import Bundle
-from export.graph import OUTPUTS, ServingGraph, TopicInference, digamma
-from export.manifest import Tolerance
+from export.graph import ServingGraph, TopicInference, digamma
+from export.manifest import OUTPUTS, Tolerance
 from export.onnx_graph import export_onnx
 from export.parity import Answer, compare
 from export.text import PADDING_ID, UNKNOWN_ID

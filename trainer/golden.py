@@ -1,0 +1,67 @@
+"""Examples that a bundle carries, for every load to repeat: made from words, never from posts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.bundle import GoldenExample
+from export.parity import Answer
+from export.text import SPECIAL_WORDS
+from trainer.reading import Inputs
+from trainer.text import Text
+
+LENGTHS = (1, 2, 3, 5, 8, 13, 20, 40, 60)
+EDGE_CASES = (
+    "",
+    "#OnlyAHashtag",
+    "https://example.org/path @someone",
+    "[PAD] [UNK] &amp; &lt;3",
+    "SHOUTING sooooo loud, cafe\u0301 ＃全角 \U0001f1e9\U0001f1ea\u2764\ufe0f",
+)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Texts, and what the model reads of them."""
+
+    texts: list[str]
+    posts: Inputs
+
+    @classmethod
+    def of(cls, text: Text) -> "Golden":
+        """Return texts of random words, some that point at something, and fixed edge cases."""
+        random = np.random.default_rng(0)
+        texts = [" ".join(random.choice(text.words, size=length)) for length in LENGTHS]
+        texts += [*_pointing(text), *EDGE_CASES]
+        return cls(texts, text.reader.read(texts))
+
+    @property
+    def asked(self) -> Inputs:
+        """What is read of the texts that have words."""
+        return self.posts.take(np.flatnonzero(self.posts.ids.lengths))
+
+    def examples(self, answers: Iterable[Answer]) -> list[GoldenExample]:
+        """Return the texts with the answers to those that have words; the others have none."""
+        left = iter(answers)
+        examples = []
+        for row, text in enumerate(self.texts):
+            ids, context = self.posts.ids[row].tolist(), self.posts.context[row].tolist()
+            if not ids:
+                examples.append(GoldenExample(text, ids, [], [], [], context))
+                continue
+            answer = next(left)
+            arrays = (answer.theta, answer.hashtags, answer.scores)
+            theta, hashtags, scores = (array.tolist() for array in arrays)
+            examples.append(GoldenExample(text, ids, theta, hashtags, scores, context))
+        return examples
+
+
+def _pointing(text: Text) -> list[str]:
+    """Return texts with what `context.json` knows: mentions, and links of its words."""
+    random = np.random.default_rng(1)
+    ids = text.reader.context.get_vocab()
+    known = sorted(set(ids) - set(SPECIAL_WORDS), key=ids.__getitem__)
+    links = [token if token.startswith("@") else f"https://{token}/" for token in known[:100]]
+    some = random.choice(links, size=min(len(links), 4), replace=False).tolist()
+    return [" ".join([str(random.choice(text.words)), *some[:count]]) for count in range(len(some))]
