@@ -1,7 +1,7 @@
 """The serving graph for a GPU: without control flow, in float32 or in half of it.
 
-A CUDA graph holds no loop, so the E-step is written out. None of it has an operator that ONNX
-Runtime has no CUDA kernel for; shapes are fixed when a session is opened (`worker.runners`).
+A CUDA graph holds no loop, so the E-step is written out; shapes are fixed when a session is opened
+(`worker.runners`).
 """
 
 import copy
