@@ -34,21 +34,9 @@ _LINK = r"(?i)(?:https?://|www\.|pic\.twitter\.com/)\S*"
 _GLUED = "(?:[#＃@＠]" + _WORD + "++)*+"
 _MENTIONED = _NOT_AFTER_WORD + "[@＠]" + _WORD + "++"
 _MENTION = _MENTIONED + _GLUED
-# Links, mentions and hashtags in one pass, which is faster than three, one after the other; so a
-# hashtag or a mention ends where a link begins. Classes instead of (?i), which slows all of it.
-_LINK_START = (
-    r"(?:[hH][tT][tT][pP][sS]?://|[wW]{3}\."
-    r"|[pP][iI][cC]\.[tT][wW][iI][tT][tT][eE][rR]\.[cC][oO][mM]/)"
-)
-_WORD_BEFORE_LINK = f"(?:(?!{_LINK_START}){_WORD})++"
-_TAKEN_OUT = (
-    f"(?:{_LINK_START}\\S*|{_NOT_AFTER_WORD}(?:[@＠]{_WORD_BEFORE_LINK}"
-    f"|[#＃](?!\ufe0f?\u20e3)(?=[\\p{{M}}\\p{{N}}_\u200d]*(?!{_LINK_START})\\p{{L}}){_WORD_BEFORE_LINK})"
-    f"(?:[#＃@＠]{_WORD_BEFORE_LINK})*+)"
-)
-# Three or more of one letter become two: each letter that two equal ones follow goes. `Replace` has
-# no back references in its replacement, so the rule is written as a removal.
-_ELONGATION = r"(\p{L})(?=\1\1)"
+# Three or more of one letter become two: each letter of a run that two equal ones still follow
+# goes. `Replace` has no back references in its replacement, so the rule is written as a removal.
+_ELONGATION = r"(\p{L})\1*(?=\1\1)"
 _ENTITIES = {
     "&lt;": "<",
     "&gt;": ">",
@@ -104,16 +92,15 @@ def _readable() -> list[normalizers.Normalizer]:
     ]
 
 
-def _as_read(protocol: Protocol) -> list[normalizers.Normalizer]:
-    """Take out all that a model does not read."""
+def _without_hashtags(protocol: Protocol) -> normalizers.Normalizer:
     if protocol == "stripped":
-        return [*_composed(), normalizers.Replace(Regex(_TAKEN_OUT), " ")]
-    return [*_readable(), normalizers.Replace(Regex(_HASHTAG_SIGN), "")]
+        return _STRIP_HASHTAGS
+    return normalizers.Replace(Regex(_HASHTAG_SIGN), "")
 
 
 _READABLE = normalizers.Sequence(_readable())
 _FIND_HASHTAGS = pre_tokenizers.Split(Regex(_WHOLE_HASHTAG), behavior="removed", invert=True)
-_AS_READ = {p: normalizers.Sequence(_as_read(p)) for p in PROTOCOLS}
+_AS_READ = {p: normalizers.Sequence([*_readable(), _without_hashtags(p)]) for p in PROTOCOLS}
 
 
 def canonical_hashtag(hashtag: str) -> str:
@@ -149,7 +136,8 @@ def new_tokenizer(
     tokenizer = _new_word_level(vocabulary)
     tokenizer.normalizer = normalizers.Sequence(
         [
-            *_as_read(protocol),
+            *_readable(),
+            _without_hashtags(protocol),
             normalizers.Lowercase(),
             normalizers.Replace(Regex(_ELONGATION), ""),
         ]

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from export.text import (
-    _READABLE,
     MAX_CONTEXT,
     PROTOCOLS,
     Protocol,
@@ -52,15 +51,6 @@ def test_nor_does_one_that_counts_as_an_answer_whatever_stands_around_it(
 ) -> None:
     if "zebra" in find_hashtags(f"{before}#zebra{after}"):
         assert ids(f"{before}#zebra{after}") == ids(f"{before}#{name}{after}")
-
-
-@given(texts)
-@example("#_http://")
-@example("#AIhttps://example.org")
-@example("@http://")
-def test_one_pass_takes_out_what_links_mentions_and_hashtags_are_one_by_one(text: str) -> None:
-    one_by_one = without_hashtags(_READABLE.normalize_str(text))
-    assert text_as_read(text, "stripped").split() == one_by_one.split()
 
 
 def pointed(text: str) -> list[str]:
