@@ -1,9 +1,10 @@
 """Models and posts of any size with weights drawn at random: for times, which ask for no quality.
 
-Posts are drawn as LDA tells it (Blei et al. 2003), from topics so sharp that the E-step takes about
-as many iterations as on real posts; their words are as frequent as Zipf says.
+Posts are drawn as LDA tells it (Blei et al. 2003), from topics as sharp as those of short posts;
+their words are as frequent as Zipf says.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,9 @@ from trainer.catalogue import method_card, settings_for
 from trainer.network_method import NetworkMethod, Sizes, Vectors
 from trainer.networks import Network
 from trainer.release import INPUTS
+from trainer.settings import FitSettings
 from trainer.topics import TopicModel
+from worker.predictor import BATCH
 
 SHARPNESS = 0.02  # of Dirichlet: how few topics a word has
 SHORTEST, LONGEST = 8, 20  # words of a post
@@ -62,6 +65,12 @@ class MadeUp:
         return f"{self.method}, {self.size.name}"
 
     @cached_property
+    def settings(self) -> FitSettings:
+        """How it would be learned; our own network has an LSTM of its own size, and keeps it."""
+        hidden = {} if self.method == "tab-lstm+" else {"hidden": self.size.hidden}
+        return settings_for(self.method, {"topics": self.size.topics, **hidden})
+
+    @cached_property
     def topics(self) -> TopicModel:
         """Topics over words whose frequencies fall as their ranks rise."""
         random = np.random.default_rng(0)
@@ -82,19 +91,13 @@ class MadeUp:
         vectors[PADDING_ID] = 0.0
         names = random.normal(0, 0.05, (size.hashtags, size.dimensions)).astype(np.float32)
         sizes = Sizes(size.words, size.dimensions, size.hashtags, size.topics, context=10_000)
-        settings = settings_for(self.method, {"topics": size.topics} | self._hidden)
         torch.manual_seed(2)
-        made = _network_class(self.method).build(settings, sizes, Vectors(vectors, names))
+        made = _network_class(self.method).build(self.settings, sizes, Vectors(vectors, names))
         with torch.no_grad():
             for name, parameter in made.named_parameters():
                 if name.startswith(("lstm.weight", "output.weight")):
                     parameter.mul_(3)
         return made.eval()
-
-    @property
-    def _hidden(self) -> dict[str, int]:
-        """The size of the LSTM; our own network has another one, and keeps it."""
-        return {} if self.method == "tab-lstm+" else {"hidden": self.size.hidden}
 
     def graph(self) -> ServingGraph:
         """Return the module that is exported."""
@@ -151,7 +154,7 @@ class MadeUp:
                 self.size.hashtags,
                 self.size.topics,
                 self.size.dimensions,
-                self.size.hidden,
+                self.settings.hidden,
                 graph.head.ranked,
             ),
             data=DataCard(0, 0, None, None, "made up"),
@@ -178,12 +181,17 @@ def padded(posts: list[Ids]) -> Tensor:
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PADDING_ID)
 
 
+def batches(posts: list[Ids], batch: int) -> Iterator[list[Ids]]:
+    """Yield posts in batches, those of like length together."""
+    posts = sorted(posts, key=len)
+    return (posts[at : at + batch] for at in range(0, len(posts), batch))
+
+
 def calibration(made: MadeUp, graph: ServingGraph) -> list[tuple[Tensor, ...]]:
     """Return inputs of posts of like length; none points at anything."""
-    posts = sorted(made.posts(CALIBRATION, seed=4), key=len)
-    batches = []
-    for at in range(0, len(posts), 128):
-        ids = padded(posts[at : at + 128])
+    inputs = []
+    for some in batches(made.posts(CALIBRATION, seed=4), BATCH):
+        ids = padded(some)
         feeds = {IDS: ids, CONTEXT: torch.zeros((len(ids), 1), dtype=torch.int64)}
-        batches.append(tuple(feeds[name] for name in graph.inputs))
-    return batches
+        inputs.append(tuple(feeds[name] for name in graph.inputs))
+    return inputs

@@ -5,10 +5,8 @@ the worker's own predictor, on one thread and in turns, so that a busy machine s
 """
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import click
@@ -16,6 +14,7 @@ import torch
 
 from benchmarks.paper import LARGE
 from benchmarks.record import record
+from benchmarks.timing import medians
 from export.bundle import read_bundle
 from export.manifest import CPU_FP32
 from trainer.catalogue import settings_for
@@ -87,13 +86,7 @@ def _seconds(asked: dict[str, Callable[[], object]]) -> dict[str, float]:
     matrix = torch.randn(MATRIX, MATRIX, generator=torch.Generator().manual_seed(0))
     torch.set_num_threads(1)
     asked = {**asked, "product": lambda: matrix @ matrix}
-    times: dict[str, list[float]] = {name: [] for name in asked}
-    for _ in range(1 + REPEATS):
-        for name, ask in asked.items():
-            started = time.perf_counter()
-            ask()
-            times[name].append(time.perf_counter() - started)
-    return {name: median(some[1:]) for name, some in times.items()}  # the first warms up
+    return medians(asked, REPEATS)
 
 
 def _f1_at_1(predictor: Predictor, corpus: Path) -> float:

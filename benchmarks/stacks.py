@@ -1,23 +1,21 @@
-"""Ways to answer posts: today's practice, the bundle, and the matrix products no way can avoid.
+"""Ways to answer posts: today's practice, the bundle, and the network's matrix products alone.
 
 Each is a `Side`: made once, then asked for posts in batches of some size. Today's practice is no
 straw man: the model is loaded once, no gradient is kept, and only what is ranked is sorted.
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 import torch
-from gensim.models import LdaModel
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.made_up import Ids, MadeUp, Size, padded
+from benchmarks.made_up import Ids, MadeUp, Size, batches, padded
 from export.bundle import Bundle
 from export.graph import MAX_RANKED
-from trainer.topics import TopicModel, bag_of_words
+from trainer.topics import TopicModel, as_gensim, bag_of_words
 from worker.predictor import ModelInput, Predictor
 from worker.sessions import open_session
 
@@ -35,11 +33,7 @@ class Gensim:
     """θ by gensim's own E-step."""
 
     def __init__(self, model: TopicModel) -> None:
-        words, topics = model.exp_elog_beta.shape
-        names = {word: str(word) for word in range(words)}
-        self._model = LdaModel(id2word=names, num_topics=topics, dtype=np.float32, random_state=0)
-        self._model.expElogbeta = np.ascontiguousarray(model.exp_elog_beta.T)
-        self._model.alpha = model.alpha
+        self._model = as_gensim(model)
 
     def __call__(self, posts: list[Ids]) -> Floats:
         """Return θ [posts, K]."""
@@ -92,7 +86,6 @@ class Floor:
 
     def __init__(self, size: Size, *, integers: bool) -> None:
         self._integers = integers
-        self._size = size
         d, h, k, m = size.dimensions, size.hidden, size.topics, size.hashtags
         self._shapes = {"input": (d, 4 * h), "recurrent": (h, 4 * h), "states": (h, h)}
         self._shapes |= {"topics": (k, h), "output": (h, m)}
@@ -140,9 +133,3 @@ def product(width: int, columns: int, *, integers: bool) -> ort.InferenceSession
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     return open_session(model.SerializeToString(), {})
-
-
-def batches(posts: list[Ids], batch: int) -> Iterator[list[Ids]]:
-    """Yield posts in batches, those of like length together."""
-    posts = sorted(posts, key=len)
-    return (posts[at : at + batch] for at in range(0, len(posts), batch))

@@ -1,17 +1,14 @@
 """Where the time of a post goes: reading it, its topics, the network, and ranking."""
 
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 import torch
 
-from benchmarks.made_up import Ids, MadeUp, calibration, padded
-from benchmarks.stacks import Served, batches
+from benchmarks.made_up import Ids, MadeUp, batches, calibration, padded
+from benchmarks.stacks import Served
+from benchmarks.timing import Run, medians
 from export.bundle import read_bundle
 from export.manifest import CPU_VARIANTS
 from export.onnx_graph import to_onnx
@@ -20,7 +17,6 @@ from worker.predictor import BATCH, Predictor
 from worker.sessions import open_session
 
 POSTS, REPEATS = 1_024, 5
-Run = Callable[[], object]
 
 
 def stages(made: MadeUp, path: Path) -> dict[str, dict[str, float]]:
@@ -37,7 +33,7 @@ def stages(made: MadeUp, path: Path) -> dict[str, dict[str, float]]:
         runs[f"{name} whole"] = _whole(Served(bundle, name), posts)
     reader = Predictor(bundle)
     runs["tokenise"] = lambda: reader.encode(texts)
-    taken = {name: 1e6 * seconds / POSTS for name, seconds in _medians(runs).items()}
+    taken = {name: 1e6 * seconds / POSTS for name, seconds in medians(runs, REPEATS).items()}
     found = {}
     for name in CPU_VARIANTS:
         whole, ranking = taken[f"{name} whole"], taken[f"{name} ranking"]
@@ -79,14 +75,3 @@ def _ranking(made: MadeUp, variant: str) -> Run:
 def _run_all(session: ort.InferenceSession, feeds: list[dict[str, Any]]) -> None:
     for one in feeds:
         session.run(None, one)
-
-
-def _medians(runs: Mapping[str, Run]) -> dict[str, float]:
-    """Return the median seconds of each, all taken in turns."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(1 + REPEATS):
-        for name, run in runs.items():
-            started = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - started)
-    return {name: float(np.round(median(some[1:]), 9)) for name, some in times.items()}

@@ -1,7 +1,7 @@
 """The served graph as one `nn.Module`: LDA's E-step, the network, softmax and top-k.
 
-The same module runs in eager mode and as ONNX. It takes arrays and modules, never the libraries
-that learned them.
+In float32 the same module runs in eager mode and as ONNX. It takes arrays and modules, never the
+libraries that learned them.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from export.manifest import IDS
 MAX_RANKED = 50
 
 # gensim's `LdaModel.inference`: its defaults, and its guard against a division by zero.
-ITERATIONS = 50
+_ITERATIONS = 50
 _THRESHOLD = 1e-3
 _EPSILON = float(np.finfo(np.float32).eps)
 
@@ -83,10 +83,14 @@ class TopicInference(nn.Module):
 
     def settled(self, beta: Tensor, gamma: Tensor) -> Tensor:
         """Return γ [B, K] when all posts have stopped, from where it starts."""
+        return self.looped(beta, gamma)[1]
+
+    def looped(self, beta: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many steps it takes until all posts have stopped, and γ [B, K] then."""
 
         def unfinished(step: Tensor, running: Tensor, gamma: Tensor) -> Tensor:
             del gamma
-            return (step < ITERATIONS) & running.any()
+            return (step < _ITERATIONS) & running.any()
 
         def iterate(step: Tensor, running: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             return step + 1, *self.updated(beta, running, gamma)
@@ -98,7 +102,7 @@ class TopicInference(nn.Module):
         else:  # in eager mode `while_loop` would compile at every new shape
             while unfinished(*state):
                 state = iterate(*state)
-        return state[2]
+        return state[0], state[2]
 
     def updated(self, beta: Tensor, running: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
         """Return which posts still run [B, 1], and γ after one more step of those that did."""

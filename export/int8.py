@@ -5,9 +5,9 @@ beside it, as it does where a scale spans the batch ("dynamic" quantisation, and
 DynamicQuantizeLSTM). Weights are int8 with one scale an output, activations uint8 around 128.
 
 Three things keep the quality. What a word adds to the gates of the LSTM is looked up in float16,
-not computed from a rounded vector: 8 H bytes a word, three times its vector, so the file is larger
-than that of float32. Weights are not rounded one by one, but so that their errors
-cancel on real posts. And the best hashtags are scored once more with the float32 weights.
+not computed from a rounded vector; at 8 H bytes a word the file may be larger than that of float32.
+Weights are not rounded one by one, but so that their errors cancel on real posts. And the best
+hashtags are scored once more with the float32 weights.
 """
 
 import copy

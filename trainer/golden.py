@@ -9,7 +9,7 @@ from export.bundle import GoldenExample
 from export.parity import Answer
 from export.text import SPECIAL_WORDS
 from trainer.reading import Inputs
-from trainer.text import Text
+from trainer.text import Text, by_id
 
 LENGTHS = (1, 2, 3, 5, 8, 13, 20, 40, 60)
 EDGE_CASES = (
@@ -31,9 +31,9 @@ class Golden:
     @classmethod
     def of(cls, text: Text) -> "Golden":
         """Return texts of random words, some that point at something, and fixed edge cases."""
-        random = np.random.default_rng(0)
-        texts = [" ".join(random.choice(text.words, size=length)) for length in LENGTHS]
-        texts += [*_pointing(text), *EDGE_CASES]
+        random, words = np.random.default_rng(0), text.words
+        texts = [" ".join(random.choice(words, size=length)) for length in LENGTHS]
+        texts += [*_pointing(text, words), *EDGE_CASES]
         return cls(texts, text.reader.read(texts))
 
     @property
@@ -57,11 +57,10 @@ class Golden:
         return examples
 
 
-def _pointing(text: Text) -> list[str]:
+def _pointing(text: Text, words: list[str]) -> list[str]:
     """Return texts with what `context.json` knows: mentions, and links of its words."""
     random = np.random.default_rng(1)
-    ids = text.reader.context.get_vocab()
-    known = sorted(set(ids) - set(SPECIAL_WORDS), key=ids.__getitem__)
+    known = [token for token in by_id(text.reader.context) if token not in SPECIAL_WORDS]
     links = [token if token.startswith("@") else f"https://{token}/" for token in known[:100]]
     some = random.choice(links, size=min(len(links), 4), replace=False).tolist()
-    return [" ".join([str(random.choice(text.words)), *some[:count]]) for count in range(len(some))]
+    return [" ".join([str(random.choice(words)), *some[:count]]) for count in range(len(some))]

@@ -37,8 +37,7 @@ class Text:
     @property
     def words(self) -> list[str]:
         """The vocabulary by id."""
-        ids = self.reader.words.get_vocab()
-        return sorted(ids, key=ids.__getitem__)
+        return by_id(self.reader.words)
 
     def save(self, folder: Path) -> None:
         """Write all of it."""
@@ -117,6 +116,11 @@ def _frequent(tokenizer: Tokenizer, texts: Iterable[str], least: int) -> list[st
     """Return the tokens that occur at least so often, the most frequent first."""
     counter = WordLevelTrainer(vocab_size=2**31 - 1, min_frequency=least, show_progress=False)
     tokenizer.train_from_iterator(texts, counter)
+    return by_id(tokenizer)
+
+
+def by_id(tokenizer: Tokenizer) -> list[str]:
+    """Return the vocabulary of a tokenizer in the order of its ids."""
     ids = tokenizer.get_vocab()
     return sorted(ids, key=ids.__getitem__)
 

@@ -118,14 +118,20 @@ class _Ones:
         return np.ones(size, dtype=np.float32)
 
 
-def gensim_inference(model: TopicModel, posts: Ragged) -> npt.NDArray[np.float32]:
-    """Return θ [posts, K] by gensim's own E-step from γ = 1: the reference for the graph."""
+def as_gensim(model: TopicModel) -> LdaModel:
+    """Return a model of gensim's with these topics."""
     words, topics = model.exp_elog_beta.shape
-    reference = LdaModel(
+    made = LdaModel(
         id2word={word: str(word) for word in range(words)}, num_topics=topics, dtype=np.float32
     )
-    reference.expElogbeta = np.ascontiguousarray(model.exp_elog_beta.T)
-    reference.alpha = model.alpha
+    made.expElogbeta = np.ascontiguousarray(model.exp_elog_beta.T)
+    made.alpha = model.alpha
+    return made
+
+
+def gensim_inference(model: TopicModel, posts: Ragged) -> npt.NDArray[np.float32]:
+    """Return θ [posts, K] by gensim's own E-step from γ = 1: the reference for the graph."""
+    reference = as_gensim(model)
     reference.random_state = _Ones()
     unknown = frozenset(np.flatnonzero(~model.exp_elog_beta.any(axis=1)).tolist())
     gamma, _ = reference.inference([bag_of_words(ids, unknown) for ids in posts])

@@ -63,17 +63,15 @@ class Predictor:
     """A verified bundle, ready to answer.
 
     Arguments: `variant`, a variant of the bundle or `auto`; `threads`, how many one call of the
-    graph may use; `batch`, the most posts of one call.
+    graph may use. `batch` is the most posts of one call.
 
     Raises `BundleIncompatibleError` when the bundle lacks the variant or this machine cannot run
     it, `GoldenMismatchError` when this machine does not repeat the golden examples.
     """
 
-    def __init__(
-        self, bundle: Bundle, variant: str = AUTO, threads: int = 1, batch: int = BATCH
-    ) -> None:
+    def __init__(self, bundle: Bundle, variant: str = AUTO, threads: int = 1) -> None:
         self.bundle = bundle.without_graphs()  # a session has them; they are most of the bytes
-        self.batch = batch
+        self.batch = BATCH
         self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
         further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
