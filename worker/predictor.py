@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from tokenizers import Tokenizer
 
 from export.bundle import Bundle
 from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
 from export.manifest import CONTEXT, CPU, CPU_FP32, IDS
 from export.parity import Answer, compare
+from export.plain import Encoder, IntArray
 from export.text import PADDING_ID
 from worker.runners import FixedRunner, FreeRunner, Runner
 from worker.sessions import DeviceError, open_session
@@ -24,7 +24,6 @@ from worker.sessions import DeviceError, open_session
 AUTO = "auto"
 BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
 
-IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -74,6 +73,7 @@ class Predictor:
         self.batch = BATCH
         self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
+        self._encoder = Encoder(self._tokenizer)
         further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
         self._names = [IDS, *further]
         self._further = [self._reader(name) for name in further]
@@ -102,10 +102,10 @@ class Predictor:
 
         return FreeRunner(opened({})) if device == CPU else FixedRunner(opened, bundle.manifest)
 
-    def _reader(self, name: str) -> Tokenizer:
+    def _reader(self, name: str) -> Encoder:
         """Return what turns texts into one further input of the graph."""
         if name == CONTEXT:
-            return self.bundle.context()
+            return Encoder(self.bundle.context())
         raise BundleIncompatibleError(
             f"bundle {self.bundle.name} wants an input {name!r} that this version does not know; "
             "install the version of tagstream that made it"
@@ -113,8 +113,8 @@ class Predictor:
 
     def encode(self, texts: Sequence[str]) -> list[ModelInput]:
         """Return what the graph reads of each text; hashtags are not among it (protocol)."""
-        ids = _encoded(self._tokenizer, texts)
-        further = [_encoded(tokenizer, texts) for tokenizer in self._further]
+        ids = self._encoder(texts)
+        further = [encoder(texts) for encoder in self._further]
         return [
             ModelInput(words, _digest(words, rest), tuple(rest))
             for words, *rest in zip(ids, *further, strict=True)
@@ -179,11 +179,6 @@ class Predictor:
         return [
             Answer(p.theta, p.hashtags.astype(np.int64), p.scores) for p in self.predict(inputs)
         ]
-
-
-def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[IntArray]:
-    encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
 
 
 def _digest(ids: IntArray, further: Sequence[IntArray]) -> bytes:
