@@ -8,7 +8,7 @@ TORCH_BACKEND ?=
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
-.PHONY: demo test lint chaos paper env pins clean
+.PHONY: demo test lint chaos paper bench-gpu env pins clean
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
@@ -42,6 +42,10 @@ $(ENV): requirements/dev.txt pyproject.toml
 # Every table and figure of the paper, some hours on a CPU; DATA is the folder of the corpora.
 paper: $(ENV)
 	$(BIN)/python -m benchmarks.paper $(DATA)
+
+# Parity, placement, refusal, times and memory on a GPU; without one it says why and exits 3.
+bench-gpu: $(ENV)
+	$(BIN)/python -m benchmarks.gpu
 
 pins:
 	for extra in worker trainer dev; do \

@@ -4,7 +4,7 @@ Posts are drawn as LDA tells it (Blei et al. 2003), from topics as sharp as thos
 their words are as frequent as Zipf says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,13 +126,13 @@ class MadeUp:
         """Return the vocabulary."""
         return [f"word{number}" for number in range(self.size.words - len(SPECIAL_WORDS))]
 
-    def write(self, parent: Path) -> Path:
-        """Write a bundle of it below `parent`, in all variants; return its directory."""
+    def write(self, parent: Path, variants: Sequence[str] = CPU_VARIANTS) -> Path:
+        """Write a bundle of it below `parent`; return its directory."""
         graph = self.graph()
         seen = calibration(self, graph)
         files: dict[str, bytes] = {}
         cards = {}
-        for name in CPU_VARIANTS:
+        for name in variants:
             made = export_onnx(FORMS[name].make(graph, seen))
             files |= {f"{name}.onnx": made.model, **made.weights}
             cards[name] = FORMS[name].card(f"{name}.onnx", sorted(made.weights))

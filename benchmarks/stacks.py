@@ -17,7 +17,7 @@ from export.bundle import Bundle
 from export.graph import MAX_RANKED
 from trainer.topics import TopicModel, as_gensim, bag_of_words
 from worker.predictor import ModelInput, Predictor
-from worker.sessions import open_session
+from worker.sessions import Resources, open_session
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,7 +64,7 @@ class Served:
     """The bundle through the worker's predictor, from ids."""
 
     def __init__(self, bundle: Bundle, variant: str, threads: int = 1) -> None:
-        self._predictor = Predictor(bundle, variant, threads)
+        self._predictor = Predictor(bundle, variant, Resources(threads))
         self._further = (np.zeros(0, dtype=np.int64),) * (len(bundle.manifest.inputs) - 1)
 
     def __call__(self, posts: list[Ids], batch: int) -> None:

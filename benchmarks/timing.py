@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import TypeVar
 
 Run = Callable[[], object]
+_Name = TypeVar("_Name")
 
 
-def medians(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
+def medians(runs: Mapping[_Name, Run], repeats: int) -> dict[_Name, float]:
     """Return the median seconds of each, after one round that warms up."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    times: dict[_Name, list[float]] = {name: [] for name in runs}
     for _ in range(1 + repeats):
         for name, run in runs.items():
             started = time.perf_counter()

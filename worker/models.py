@@ -8,6 +8,7 @@ from export.registry import Registry
 from worker.answers import Answerer
 from worker.errors import StartupFailedError
 from worker.predictor import Predictor
+from worker.sessions import Resources
 from worker.settings import ModelSettings
 
 
@@ -21,9 +22,12 @@ def load_predictor(settings: ModelSettings) -> Predictor:
             path = Path(settings.bundle)
         else:
             path = Registry(Path(settings.registry)).resolve(settings.alias)
-        return Predictor(read_bundle(path), settings.variant, settings.threads)
+        resources = Resources(settings.threads, settings.gpu_memory * 2**20)
+        predictor = Predictor(read_bundle(path), settings.variant, resources, settings.graph_batch)
     except (BundleError, RegistryError) as error:
         raise StartupFailedError(str(error)) from error
+    predictor.warm_up(settings.warm_up)
+    return predictor
 
 
 def load_answerer(settings: ModelSettings) -> Answerer:

@@ -17,9 +17,9 @@ from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityEr
 from export.manifest import CONTEXT, CPU, CPU_FP32, IDS
 from export.parity import Answer, compare
 from export.plain import Encoder, IntArray
-from export.text import PADDING_ID
+from export.text import MAX_CONTEXT, PADDING_ID
 from worker.runners import FixedRunner, FreeRunner, Runner
-from worker.sessions import DeviceError, open_session
+from worker.sessions import ONE_THREAD, DeviceError, Resources, open_session
 
 AUTO = "auto"
 BATCH = 128  # posts a call of the graph: past this, larger batches gain nothing on a CPU
@@ -61,16 +61,22 @@ class Prediction:
 class Predictor:
     """A verified bundle, ready to answer.
 
-    Arguments: `variant`, a variant of the bundle or `auto`; `threads`, how many one call of the
-    graph may use. `batch` is the most posts of one call.
+    Arguments: `variant`, a variant of the bundle or `auto`; `resources`, what its sessions may use;
+    `batch`, the most posts of one call of the graph.
 
     Raises `BundleIncompatibleError` when the bundle lacks the variant or this machine cannot run
     it, `GoldenMismatchError` when this machine does not repeat the golden examples.
     """
 
-    def __init__(self, bundle: Bundle, variant: str = AUTO, threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        variant: str = AUTO,
+        resources: Resources = ONE_THREAD,
+        batch: int = BATCH,
+    ) -> None:
         self.bundle = bundle.without_graphs()  # a session has them; they are most of the bytes
-        self.batch = BATCH
+        self.batch = batch
         self.variant = CPU_FP32 if variant == AUTO else variant
         self._tokenizer = bundle.tokenizer()
         self._encoder = Encoder(self._tokenizer)
@@ -79,19 +85,19 @@ class Predictor:
         self._further = [self._reader(name) for name in further]
         self.hashtags = bundle.hashtags()
         try:
-            self._runner = self._opened(bundle, threads)
+            self._runner = self._opened(bundle, resources)
             self._check_golden()
         except DeviceError as error:
             raise BundleIncompatibleError(f"{self.variant} cannot run here: {error}") from error
 
-    def _opened(self, bundle: Bundle, threads: int) -> Runner:
+    def _opened(self, bundle: Bundle, resources: Resources) -> Runner:
         """Return the graph, ready to run on its device."""
         graph, weights = bundle.graph(self.variant), bundle.weights(self.variant)
         device = bundle.manifest.variants[self.variant].device
 
         def opened(sizes: Mapping[str, int]) -> ort.InferenceSession:
             try:
-                return open_session(graph, weights, threads, device, sizes)
+                return open_session(graph, weights, resources, device, sizes)
             except DeviceError:
                 raise
             except Exception as error:  # ONNX Runtime's errors share no narrower class
@@ -100,7 +106,9 @@ class Predictor:
                     f"refuses the graph: {error}"
                 ) from error
 
-        return FreeRunner(opened({})) if device == CPU else FixedRunner(opened, bundle.manifest)
+        if device == CPU:
+            return FreeRunner(opened({}))
+        return FixedRunner(opened, bundle.manifest, self.batch)
 
     def _reader(self, name: str) -> Encoder:
         """Return what turns texts into one further input of the graph."""
@@ -133,6 +141,17 @@ class Predictor:
             for row, answer in zip(rows, self._run([inputs[i] for i in rows]), strict=True):
                 answers[row] = answer
         return [answer for answer in answers if answer is not None]
+
+    def warm_up(self, times: int = 1) -> None:
+        """Answer the largest batch of the longest posts, so that the first post need not wait.
+
+        All the memory that a call can take is taken here: what is too much fails at the start.
+        """
+        model = self.bundle.manifest.model
+        further = tuple(np.zeros(MAX_CONTEXT, dtype=np.int64) for _ in self._further)
+        words = np.arange(model.max_words) % model.vocabulary
+        for _ in range(times):
+            self.predict([ModelInput(words, b"", further)] * self.batch)
 
     def _run(self, batch: list[ModelInput]) -> Iterator[Prediction]:
         columns = zip(*((item.ids, *item.further) for item in batch), strict=True)

@@ -14,8 +14,8 @@ from export.text import MAX_CONTEXT, PADDING_ID
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, npt.NDArray[np.int64]]
-# Sizes that a batch is padded to; a session is opened for each.
-ROWS = (1, 32, 128)
+# Sizes that a batch is padded to, beside the largest; a session is opened for each.
+ROWS = (1, 32, 128, 512, 2048)
 LENGTHS = (8, 16)  # words, beside as many as a post can have
 Sized = Callable[[Mapping[str, int]], ort.InferenceSession]
 
@@ -42,16 +42,16 @@ class FreeRunner:
 class FixedRunner:
     """A session for each of a few sizes, its inputs and outputs in buffers that stay in place.
 
-    What a batch lacks to the next size is padded, and cut off again. All sessions are opened at
-    once: what cannot run is known before the first post.
+    What a batch lacks to the next size is padded, and cut off again; the largest is `batch`. All
+    sessions are opened at once: what cannot run is known before the first post.
     """
 
-    def __init__(self, opened: Sized, manifest: Manifest, device: str = CUDA) -> None:
-        longest = manifest.model.max_words
-        self._lengths = (*(length for length in LENGTHS if length < longest), longest)
+    def __init__(self, opened: Sized, manifest: Manifest, batch: int, device: str = CUDA) -> None:
+        self._rows = _up_to(batch, ROWS)
+        self._lengths = _up_to(manifest.model.max_words, LENGTHS)
         further = [card.name for card in manifest.inputs if card.name != IDS]
         self._slots: dict[tuple[int, int], _Slot] = {}
-        for rows, length in product(ROWS, self._lengths):
+        for rows, length in product(self._rows, self._lengths):
             inputs = {IDS: (rows, length), **dict.fromkeys(further, (rows, MAX_CONTEXT))}
             sizes = {f"{name}_length": width for name, (_, width) in inputs.items()}
             session = opened({"batch": rows, **sizes})
@@ -60,13 +60,13 @@ class FixedRunner:
     def run(self, feeds: Feeds) -> list[Array]:
         """Return `OUTPUTS`; more posts than the largest size go through in parts."""
         rows, width = feeds[IDS].shape
-        if rows > ROWS[-1]:
+        if rows > (most := self._rows[-1]):
             parts = [
-                self.run({name: ids[at : at + ROWS[-1]] for name, ids in feeds.items()})
-                for at in range(0, rows, ROWS[-1])
+                self.run({name: ids[at : at + most] for name, ids in feeds.items()})
+                for at in range(0, rows, most)
             ]
             return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
-        slot = self._slots[_next(ROWS, rows), _next(self._lengths, width)]
+        slot = self._slots[_next(self._rows, rows), _next(self._lengths, width)]
         theta, hashtags, scores, attention = slot.run(feeds)
         return [theta[:rows], hashtags[:rows], scores[:rows], attention[:rows, :width]]
 
@@ -111,6 +111,10 @@ class _Slot:
             self._inputs[name].update_inplace(padded)
         self._session.run_with_iobinding(self._binding)
         return [np.array(self._outputs[name].numpy()) for name in OUTPUTS]
+
+
+def _up_to(largest: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    return (*(size for size in sizes if size < largest), largest)
 
 
 def _next(sizes: tuple[int, ...], least: int) -> int:

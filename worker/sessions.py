@@ -8,6 +8,7 @@ import ctypes
 import io
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from typing import NamedTuple
 
 import onnxruntime as ort
 from onnxruntime.capi import build_and_package_info
@@ -18,6 +19,16 @@ _CUDA_PROVIDER, _CPU_PROVIDER = "CUDAExecutionProvider", "CPUExecutionProvider"
 _STRICT = "session.disable_cpu_ep_fallback"
 
 
+class Resources(NamedTuple):
+    """What a session may use: threads of one call, and bytes of a GPU (0: all that it has)."""
+
+    threads: int = 1
+    gpu_bytes: int = 0
+
+
+ONE_THREAD = Resources()
+
+
 class DeviceError(Exception):
     """This machine cannot run a graph where it has to run, and why."""
 
@@ -25,7 +36,7 @@ class DeviceError(Exception):
 def open_session(
     model: bytes,
     weights: Mapping[str, bytes],
-    threads: int = 1,
+    resources: Resources = ONE_THREAD,
     device: str = CPU,
     sizes: Mapping[str, int] | None = None,
 ) -> ort.InferenceSession:
@@ -38,17 +49,20 @@ def open_session(
     Whatever else ONNX Runtime refuses a model with, it raises.
     """
     if device == CPU:
-        options = _options(weights, threads, sizes)
+        options = _options(weights, resources.threads, sizes)
         return ort.InferenceSession(model, options, providers=[_CPU_PROVIDER])
     require_cuda()
-    options = _options(weights, threads, sizes)
+    options = _options(weights, resources.threads, sizes)
     options.add_session_config_entry(_STRICT, "1")
     # float32 shall be float32: without the second option its products keep 10 bits.
-    providers = [(_CUDA_PROVIDER, {"enable_cuda_graph": "1", "use_tf32": "0"})]
+    cuda = {"enable_cuda_graph": "1", "use_tf32": "0"}
+    if resources.gpu_bytes:
+        cuda["gpu_mem_limit"] = str(resources.gpu_bytes)
+    providers = [(_CUDA_PROVIDER, cuda)]
     try:
         return ort.InferenceSession(model, options, providers=providers)
     except Exception as error:  # ONNX Runtime's errors share no narrower class
-        if astray := _not_on_cuda(model, _options(weights, threads, sizes)):
+        if astray := _not_on_cuda(model, _options(weights, resources.threads, sizes)):
             raise DeviceError(f"CUDA cannot run {', '.join(astray)}") from error
         raise
 

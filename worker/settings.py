@@ -31,6 +31,13 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     bundle: Annotated[str | None, Option("Serve this bundle directory instead of an alias.")] = None
     variant: Annotated[str, Option("Form of the graph; a cuda one never runs on the CPU.")] = "auto"
     threads: Annotated[int, Option("Threads that one call of the graph may use.", least=1)] = 1
+    graph_batch: Annotated[int, Option("Most posts in one call of the graph.", least=1)] = 128
+    warm_up: Annotated[
+        int, Option("Largest batches that are answered before the worker is ready.", least=0)
+    ] = 1
+    gpu_memory: Annotated[
+        int, Option("Megabytes of a GPU that one session may take; 0: all.", least=0)
+    ] = 0
     top: Annotated[int, Option("Hashtags suggested for a post.", least=1, most=50)] = 5
     keep_present: Annotated[
         bool, Option("Also suggest hashtags that the post already carries.")

@@ -1,10 +1,17 @@
 """The benchmarks run, on a model so small that its times say nothing."""
 
-import pytest
+from pathlib import Path
 
-from benchmarks import predictor, stages
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import footprint, gpu, predictor, stages
 from benchmarks.made_up import MadeUp, Size
-from export.manifest import CPU_VARIANTS
+from benchmarks.memory import SAMPLES, held
+from export.bundle import read_bundle
+from export.manifest import CPU_FP32, CPU_INT8, CPU_VARIANTS
+from worker.predictor import Predictor
+from worker.sessions import DeviceError
 
 TINY = Size("tiny", words=400, hashtags=80, dimensions=16, hidden=12, topics=8)
 
@@ -27,3 +34,44 @@ def test_posts_are_drawn_as_they_are_asked_for() -> None:
     posts = made.posts(50)
     assert [post.tolist() for post in posts] == [post.tolist() for post in made.posts(50)]
     assert all(8 <= len(post) <= 20 and post.min() >= 2 and post.max() < 400 for post in posts)
+
+
+def test_times_until_ready_and_memory_are_measured(tmp_path: Path) -> None:
+    path = MadeUp("tab-lstm", TINY).write(tmp_path)
+    assert footprint.apart(footprint.hashed, path)["all"] > 0
+    steps = footprint.opened(path, CPU_FP32)
+    assert steps["all"] == pytest.approx(steps["verify"] + steps["session"] + steps["first batch"])
+    found = footprint.over_batches(path, CPU_FP32, 2_000)
+    assert len(found["samples"]) == SAMPLES
+    assert min(found["samples"]) > 20
+
+
+def test_growth_is_seen(tmp_path: Path) -> None:
+    predictor = Predictor(read_bundle(MadeUp("tab-lstm", TINY).write(tmp_path)))
+    grown = iter(range(100, 1_000, 5))
+    assert held(predictor, 2 * SAMPLES, 8, lambda: next(grown)).slope == pytest.approx(5 * SAMPLES)
+    assert held(predictor, 2 * SAMPLES, 8, lambda: 7.0).slope == pytest.approx(0)
+
+
+def test_what_a_gpu_is_asked_runs_on_a_cpu_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gpu, "REPEATS", 1)
+    made = MadeUp("tab-lstm", TINY)
+    path = made.write(tmp_path)
+    bundle, posts = read_bundle(path), made.posts(300)
+    assert 0.9 < gpu.parity(bundle, CPU_INT8, posts).best < 1 + 1e-9
+    for batch in (1, 512):
+        row = gpu.times(bundle, CPU_FP32, posts, batch)
+        assert 0 < row["of_them_in_the_graph"] < row["microseconds_a_post"]
+    assert gpu.shared(path, CPU_FP32, posts, 2) > 0
+
+
+def test_without_a_gpu_the_benchmark_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise DeviceError("no GPU here")
+
+    monkeypatch.setattr(gpu, "require_cuda", missing)
+    result = CliRunner().invoke(gpu.main)
+    assert result.exit_code == 3
+    assert result.stderr == "bench-gpu: no GPU here\n"

@@ -179,22 +179,6 @@ def test_the_variant_is_near_float32(predictor: Predictor, small: Predictor) -> 
     assert 1e-6 < max(np.abs(one.scores - other.scores).max() for one, other in pairs) < 0.05
 
 
-@pytest.mark.parametrize("variant", CPU_VARIANTS)
-def test_an_answer_does_not_depend_on_the_batch(bundle: Bundle, variant: str) -> None:
-    assert not bundle.manifest.variants[variant].batch_dependent
-    served, random = Predictor(bundle, variant), np.random.default_rng(0)
-    words = sorted(bundle.tokenizer().get_vocab())
-    texts = [" ".join(random.choice(words, size=1 + at % 30)) for at in range(300)]
-    inputs = [item for item in served.encode(texts) if not item.empty]
-    due = served.predict(inputs)
-    order = random.permutation(len(inputs)).tolist()
-    together = served.predict([inputs[at] for at in order])
-    alone = [served.predict([item])[0] for item in inputs[:60]]
-    for at, found in [*zip(order, together, strict=True), *enumerate(alone)]:
-        assert found.scores == pytest.approx(due[at].scores, abs=1e-6)
-        assert found.theta == pytest.approx(due[at].theta, abs=1e-6)
-
-
 def test_variants_share_weights_that_are_the_same(
     run: Run, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

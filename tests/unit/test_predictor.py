@@ -9,6 +9,7 @@ from export.errors import BundleIncompatibleError
 from export.manifest import Tolerance
 from export.parity import compare
 from worker.predictor import BATCH, ModelInput, Predictor
+from worker.sessions import Resources
 
 NEAR = Tolerance(theta=2e-6, scores=2e-6)
 
@@ -91,6 +92,6 @@ def test_a_variant_that_the_bundle_lacks_is_refused(bundle: Bundle) -> None:
 
 
 def test_more_threads_change_no_answer(bundle: Bundle, texts: list[str]) -> None:
-    one, two = Predictor(bundle, threads=1), Predictor(bundle, threads=2)
+    one, two = (Predictor(bundle, resources=Resources(threads)) for threads in (1, 2))
     inputs = one.encode(texts[:30])
     compare(one.answers(inputs), two.answers(inputs), NEAR)

@@ -50,7 +50,7 @@ def test_a_batch_of_a_fixed_size_answers_as_one_of_its_own(
     bundle: Bundle, shape: tuple[int, int]
 ) -> None:
     free = FreeRunner(opened(bundle, CUDA_FP32, {}))
-    fixed = FixedRunner(lambda sizes: opened(bundle, CUDA_FP32, sizes), bundle.manifest, CPU)
+    fixed = FixedRunner(lambda sizes: opened(bundle, CUDA_FP32, sizes), bundle.manifest, 128, CPU)
     random = np.random.default_rng(1)
     for _ in range(2):  # the buffers hold the batch before
         feeds = {"ids": random.integers(1, bundle.manifest.model.vocabulary, shape)}
