@@ -60,6 +60,19 @@ def test_a_batch_of_a_fixed_size_answers_as_one_of_its_own(
                 assert other == pytest.approx(one, abs=1e-5)
 
 
+def test_and_so_does_one_with_mentions_and_links(plus_run: Run, tmp_path: Path) -> None:
+    bundle = read_bundle(release(plus_run, tmp_path, [CUDA_FP32]).path)
+    free = FreeRunner(opened(bundle, CUDA_FP32, {}))
+    fixed = FixedRunner(lambda sizes: opened(bundle, CUDA_FP32, sizes), bundle.manifest, 8, CPU)
+    random = np.random.default_rng(2)
+    for rows, width, pointed in [(1, 3, 1), (7, 11, 20), (9, 40, 2)]:
+        ids = random.integers(1, bundle.manifest.model.vocabulary, (rows, width))
+        feeds = {"ids": ids, "context": random.integers(0, 3, (rows, pointed))}
+        for name, one, other in zip(OUTPUTS, free.run(feeds), fixed.run(feeds), strict=True):
+            if name != "hashtags":
+                assert other == pytest.approx(one, abs=1e-5), name
+
+
 @pytest.mark.parametrize("variant", CUDA_VARIANTS)
 def test_with_fixed_sizes_nothing_is_left_that_a_cuda_graph_cannot_hold(
     bundle: Bundle, variant: str, tmp_path: Path
