@@ -8,8 +8,6 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import product
 from pathlib import Path
 
@@ -111,17 +109,6 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def event_time(created_at: str | None) -> datetime | None:
-    """Return when a post was written, in UTC: ISO 8601, or as X's API v1.1 writes it."""
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            time = parse(created_at or "")
-        except ValueError:
-            continue
-        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    return None
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -15,12 +15,13 @@ from export.bundle import HASHTAGS, Hashtag, encode_hashtags, parse_hashtags
 from export.manifest import DataCard
 from export.text import new_context_tokenizer, new_tokenizer
 from trainer.checkpoints import write_durably
-from trainer.corpus import LabelledPost, event_time, split
+from trainer.corpus import LabelledPost, split
 from trainer.errors import CorpusError
 from trainer.labels import HashtagCounter
 from trainer.progress import console, counted, progress
 from trainer.reading import Reader
 from trainer.settings import FitSettings
+from worker.event_time import event_time
 
 DATA = "data.json"
 LEAST_CONTEXT = 2  # posts that a mention or a word of a link needs

@@ -1,9 +1,10 @@
 """What the graph says of a post → what we suggest to its author."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from export.text import canonical_hashtag, find_hashtags
+from worker.blocklist import Blocklist
 from worker.messages import SCORE_DECIMALS, Post, ScoredHashtag, Suggestion
 from worker.predictor import Prediction, Predictor
 
@@ -13,13 +14,16 @@ class Answerer:
     """Turns predictions into suggestions.
 
     Arguments: `top`, how many hashtags a post gets; `keep_present`, whether one that the post
-    already carries may be suggested; `explain`, whether topics and attention go along.
+    already carries may be suggested; `explain`, whether topics and attention go along; `min_score`,
+    the least probability of one; `blocklist`, those never suggested.
     """
 
     predictor: Predictor
     top: int = 5
     keep_present: bool = False
     explain: bool = False
+    min_score: float = 0.0
+    blocklist: Blocklist = field(default_factory=Blocklist)
 
     def suggest(self, post: Post, prediction: Prediction) -> Suggestion:
         """Return the suggestions for a post from its prediction."""
@@ -41,10 +45,10 @@ class Answerer:
     def _best(self, prediction: Prediction, carried: AbstractSet[str]) -> list[ScoredHashtag]:
         best: list[ScoredHashtag] = []
         for row, score in zip(prediction.hashtags, prediction.scores.tolist(), strict=True):
-            if len(best) == self.top:
+            if len(best) == self.top or score < self.min_score:
                 break
             hashtag = self.predictor.hashtags[row]
-            if hashtag.canonical not in carried:
+            if hashtag.canonical not in carried and hashtag.canonical not in self.blocklist:
                 best.append(ScoredHashtag(hashtag.spelling, round(score, SCORE_DECIMALS)))
         return best
 

@@ -10,6 +10,7 @@ import structlog
 from worker.answers import Answerer
 from worker.cache import Cache
 from worker.errors import RecordRejectedError, RetryLaterError
+from worker.intake import Intake, Skipped
 from worker.kafka import CommitRefusedError, Sink, Source, next_offsets
 from worker.messages import (
     Output,
@@ -17,7 +18,6 @@ from worker.messages import (
     Record,
     Suggestion,
     dead_letter_output,
-    decode_post,
     suggestion_output,
 )
 from worker.predictor import ModelInput, Prediction
@@ -37,6 +37,7 @@ class Loop:
 
     source: Source
     sink: Sink
+    intake: Intake
     cache: Cache
     answerer: Answerer
     rejects: RejectLimit
@@ -62,30 +63,22 @@ class Loop:
         if not records:
             return
         started = time.monotonic()
-        outputs = self.answer(records)
+        self.answerer.blocklist.refresh()
+        outcomes = self.answer(records)
+        outputs = [one for one in outcomes if isinstance(one, Output)]
         self.sink.publish(outputs, next_offsets(records))
-        self._count(records, outputs, time.monotonic() - started)
+        self._count(records, outcomes, time.monotonic() - started)
 
-    def answer(self, records: Sequence[Record]) -> list[Output]:
-        """Return what is to be published for a batch, in the order of its records."""
-        decoded = [self._decode(record) for record in records]
+    def answer(self, records: Sequence[Record]) -> list[Output | Skipped]:
+        """Return what is to be published for each record, or why nothing is."""
+        decoded = [self.intake.read(record) for record in records]
         suggestions = iter(self._suggest([item for item in decoded if isinstance(item, Post)]))
         outcomes = [next(suggestions) if isinstance(item, Post) else item for item in decoded]
         self.rejects.check(isinstance(outcome, RecordRejectedError) for outcome in outcomes)
         return [
-            self._output(record, outcome)
+            outcome if isinstance(outcome, Skipped) else self._output(record, outcome)
             for record, outcome in zip(records, outcomes, strict=True)
-            if outcome is not None
         ]
-
-    def _decode(self, record: Record) -> Post | RecordRejectedError | None:
-        """Return the post, why it is none, or nothing for a deletion (a key without a value)."""
-        if record.value is None and record.key is not None:
-            return None
-        try:
-            return decode_post(record.value or b"", self.settings.max_post_bytes)
-        except RecordRejectedError as error:
-            return error
 
     def _suggest(self, posts: Sequence[Post]) -> list[Suggestion | RecordRejectedError]:
         inputs = self.answerer.predictor.encode([post.text for post in posts])
@@ -135,18 +128,21 @@ class Loop:
             else:
                 return
 
-    def _count(self, records: Sequence[Record], outputs: Sequence[Output], seconds: float) -> None:
+    def _count(
+        self, records: Sequence[Record], outcomes: Sequence[Output | Skipped], seconds: float
+    ) -> None:
         """Count a batch, once it is committed: a batch read again is not counted twice."""
         metrics, now = self.metrics, time.time()
         metrics.step_seconds.observe(seconds)
         metrics.batch_size.observe(len(records))
         metrics.consumed.inc(len(records))
-        metrics.deletions.inc(len(records) - len(outputs))
-        for output in outputs:
-            if output.rejected is None:
+        for outcome in outcomes:
+            if isinstance(outcome, Skipped):
+                metrics.skipped.labels(outcome).inc()
+            elif outcome.rejected is None:
                 metrics.published.inc()
             else:
-                metrics.rejected.labels(output.rejected).inc()
+                metrics.rejected.labels(outcome.rejected).inc()
         for record in records:
             if record.timestamp > 0:  # -1 where the producer gave none
                 metrics.latency_seconds.observe(now - record.timestamp / 1_000)

@@ -78,32 +78,8 @@ class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
     attention: list[float] | None = None
 
 
-_DECODER = msgspec.json.Decoder(Post)
 _ENCODER = msgspec.json.Encoder()
 _SUGGESTION_DECODER = msgspec.json.Decoder(Suggestion)
-
-
-def decode_post(value: bytes, max_bytes: int) -> Post:
-    """Read a post; `max_bytes` bounds its text in UTF-8.
-
-    Raises `RecordRejectedError` with reason `not_utf8`, `not_json` (lone surrogates and NaN
-    included), `too_deep`, `not_a_post`, `bad_id` or `text_too_long`.
-    """
-    try:
-        post = _DECODER.decode(value)
-    except UnicodeDecodeError as error:
-        raise RecordRejectedError("not_utf8", str(error)) from error
-    except msgspec.ValidationError as error:
-        raise RecordRejectedError("not_a_post", str(error)) from error
-    except msgspec.DecodeError as error:
-        raise RecordRejectedError("not_json", str(error)) from error
-    except RecursionError as error:
-        raise RecordRejectedError("too_deep", "the JSON is nested too deeply") from error
-    if not 0 < len(post.id.encode()) <= MAX_ID_BYTES:
-        raise RecordRejectedError("bad_id", f"`id` must have 1 to {MAX_ID_BYTES} bytes")
-    if (size := len(post.text.encode())) > max_bytes:
-        raise RecordRejectedError("text_too_long", f"`text` has {size} bytes, over {max_bytes}")
-    return post
 
 
 def decode_suggestion(value: bytes) -> Suggestion:

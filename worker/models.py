@@ -6,6 +6,7 @@ from export.bundle import read_bundle
 from export.errors import BundleError, RegistryError
 from export.registry import Registry
 from worker.answers import Answerer
+from worker.blocklist import Blocklist
 from worker.errors import StartupFailedError
 from worker.predictor import Predictor
 from worker.sessions import Resources
@@ -32,4 +33,11 @@ def load_predictor(settings: ModelSettings) -> Predictor:
 
 def load_answerer(settings: ModelSettings) -> Answerer:
     """Return what answers posts under these settings."""
-    return Answerer(load_predictor(settings), settings.top, settings.keep_present, settings.explain)
+    return Answerer(
+        load_predictor(settings),
+        settings.top,
+        settings.keep_present,
+        settings.explain,
+        settings.min_score,
+        Blocklist(Path(settings.blocklist) if settings.blocklist else None),
+    )

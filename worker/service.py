@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from worker.cache import Cache, NoCache, RedisCache
 from worker.errors import StartupFailedError
+from worker.intake import Intake
 from worker.kafka import KafkaSink, KafkaSource, consumer, producer
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
@@ -66,9 +67,8 @@ def serve(settings: Settings, slot: int | None) -> None:
         metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
         cache = stack.enter_context(_cache(settings, predictor, metrics))
         source, sink = stack.enter_context(_member(settings, slot or 0, stop))
-        loop = Loop(
-            source, sink, cache, answerer, reject_limit(settings), settings, metrics, health
-        )
+        parts = (source, sink, Intake.of(settings), cache, answerer, reject_limit(settings))
+        loop = Loop(*parts, settings, metrics, health)
         log.info("worker_started", model=predictor.bundle.name, variant=predictor.variant,
                  group=settings.group, topic=settings.input_topic, pid=os.getpid())  # fmt: skip
         loop.run(stop)

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import msgspec
 
+from worker.formats import Format
+
 ENVIRONMENT_PREFIX = "TAGSTREAM"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -39,6 +41,12 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Option("Megabytes of a GPU that one session may take; 0: all.", least=0)
     ] = 0
     top: Annotated[int, Option("Hashtags suggested for a post.", least=1, most=50)] = 5
+    min_score: Annotated[
+        float, Option("Least probability of a hashtag that is suggested.", least=0, most=1)
+    ] = 0.0
+    blocklist: Annotated[
+        str | None, Option("File of hashtags never suggested, one a line; read anew as it changes.")
+    ] = None
     keep_present: Annotated[
         bool, Option("Also suggest hashtags that the post already carries.")
     ] = False
@@ -78,6 +86,15 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     startup_timeout: Annotated[
         float, Option("Seconds to wait for the broker at start.", least=0)
     ] = 60.0
+    format: Annotated[Format, Option("How posts are written; x-...: objects of the X API.")] = (
+        "post"
+    )
+    languages: Annotated[
+        str, Option("Languages answered, by commas [default: all]; a post without one is.")
+    ] = ""
+    max_age: Annotated[
+        float, Option("Seconds after which a post is too old to answer; 0: never.", least=0)
+    ] = 0.0
     max_post_bytes: Annotated[int, Option("Largest text of a post.", least=1)] = 65_536
     reject_ratio: Annotated[
         float, Option("Largest share of dead letters among the last 1,000.", least=0, most=1)

@@ -38,8 +38,10 @@ class Metrics:
             (*_LATENCIES, 30.0, 100.0, 1_000.0),
         )
         self.rejected = self._counter("tagstream_dead_letters", "Records rejected.", "reason")
-        self.deletions = self._counter(
-            "tagstream_deletions", "Records without a value, passed over."
+        self.skipped = self._counter(
+            "tagstream_skipped_records",
+            "Records passed over: deletions, posts too old or of other languages.",
+            "reason",
         )
         self.without_words = self._counter("tagstream_posts_without_words", "Posts without words.")
         self.inferred = self._counter("tagstream_inferred_posts", "Posts that the graph answered.")

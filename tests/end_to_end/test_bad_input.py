@@ -54,7 +54,7 @@ def test_good_posts_are_answered_and_bad_ones_dead_lettered_with_a_reason(
     dead = stream.dead()
     dead.until(lambda: len(dead.records) >= MESSAGES)
     assert wait_until(lambda: worker.answered == len(good), 30)
-    assert worker.metric("tagstream_deletions_total") == 1
+    assert worker.metric("tagstream_skipped_records_total") == 1
     assert worker.stop() == 0
 
     assert answers.counts == dict.fromkeys(good, 1)

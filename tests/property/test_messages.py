@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import RecordRejectedError
+from worker.formats import decode_post
 from worker.messages import (
     MAX_DEAD_LETTER_BYTES,
     MAX_ID_BYTES,
@@ -15,7 +16,6 @@ from worker.messages import (
     ScoredHashtag,
     Suggestion,
     dead_letter_output,
-    decode_post,
     decode_suggestion,
     suggestion_output,
 )

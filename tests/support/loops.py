@@ -8,6 +8,7 @@ import msgspec
 from tests.support.inmemory import InMemoryCache, InMemorySink, InMemorySource, InMemoryTopic
 from worker.answers import Answerer
 from worker.cache import Cache
+from worker.intake import Intake
 from worker.loop import Loop
 from worker.messages import Output, Suggestion, decode_suggestion
 from worker.predictor import ModelInput, Prediction, Predictor
@@ -53,7 +54,8 @@ class Bench:
     def loop(self) -> Loop:
         """The loop over the parts as they are now."""
         answerer = Answerer(self.predictor, self.settings.top)
-        parts = (self.source, self.sink, self.cache, answerer, self.rejects)
+        intake = Intake.of(self.settings)
+        parts = (self.source, self.sink, intake, self.cache, answerer, self.rejects)
         return Loop(*parts, self.settings, self.metrics, self.health)
 
     def value(self, name: str, **labels: str) -> float | None:

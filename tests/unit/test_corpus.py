@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from tests.support.learning import lines, planted_posts, write_file
-from trainer.corpus import SUFFIXES, CorpusReader, LabelledPost, digests, event_time, split
+from trainer.corpus import SUFFIXES, CorpusReader, LabelledPost, digests, split
 from trainer.errors import CorpusError, TooManyBadLinesError
 
 GOOD = b'{"text": "off to the sea"}\n'
@@ -175,26 +175,6 @@ def test_each_iteration_is_lazy_and_starts_anew(tmp_path: Path) -> None:
     assert [post.id for post in first] == ["1-3", "1-4"]
     assert len(list(reader)) == 5
     assert len(reader.bad_lines) == 1
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("2016-03-14T13:24:16Z", "2016-03-14T13:24:16+00:00"),
-        ("2016-03-14T13:24:16", "2016-03-14T13:24:16+00:00"),
-        ("2016-03-14T15:24:16+02:00", "2016-03-14T13:24:16+00:00"),
-        ("Wed Oct 10 20:19:24 +0000 2018", "2018-10-10T20:19:24+00:00"),
-    ],
-)
-def test_the_time_of_a_post_is_read_in_both_notations(written: str, meant: str) -> None:
-    time = event_time(written)
-    assert time is not None
-    assert time.isoformat() == meant
-
-
-@pytest.mark.parametrize("written", [None, "", "yesterday"])
-def test_what_is_no_time_is_none(written: str | None) -> None:
-    assert event_time(written) is None
 
 
 @pytest.mark.parametrize("spelling", ["valid", "validation"])

@@ -73,7 +73,7 @@ class TestABatch:
         bench.loop.step()
         assert [answer.id for answer in bench.answers] == ["2"]
         assert topic.committed == {0: 3}
-        assert bench.value("tagstream_deletions_total") == 2
+        assert bench.value("tagstream_skipped_records_total", reason="deletion") == 2
 
     @pytest.mark.parametrize("text", ["", "#OnlyAHashtag", "@me https://a.b"])
     def test_of_posts_without_words_is_answered_and_not_inferred(

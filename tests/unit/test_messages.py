@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from worker.errors import RecordRejectedError
+from worker.formats import decode_post
 from worker.messages import (
     MAX_DEAD_LETTER_BYTES,
     MAX_ID_BYTES,
@@ -13,7 +14,6 @@ from worker.messages import (
     ScoredHashtag,
     Suggestion,
     dead_letter_output,
-    decode_post,
     decode_suggestion,
     suggestion_output,
 )

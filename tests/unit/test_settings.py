@@ -65,11 +65,16 @@ class TestWhereSettingsComeFrom:
 
     @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda f: f.name)
     def test_each_has_its_variable(self, field: Any) -> None:  # noqa: ANN401
-        value = {bool: "true", int: "3", float: "3.5"}.get(type(field.default), "text")
-        if field.name in {"start", "reject_limit", "log_format"}:
-            value = {"start": "latest", "reject_limit": "off", "log_format": "json"}[field.name]
-        if field.name == "reject_ratio":
-            value = "0.5"
+        chosen = {
+            "start": "latest",
+            "reject_limit": "off",
+            "log_format": "json",
+            "format": "x-v2",
+            "reject_ratio": "0.5",
+            "min_score": "0.5",
+        }
+        usual = {bool: "true", int: "3", float: "3.5"}.get(type(field.default), "text")
+        value = chosen.get(field.name, usual)
         found = settings(**{f"TAGSTREAM_{field.name.upper()}": value})
         assert getattr(found, field.name) != field.default
         assert str(getattr(found, field.name)).lower() == value
