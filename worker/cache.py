@@ -4,18 +4,20 @@ An entry is found by the bundle's digest, the variant and the digest of all the 
 an answer cannot outlive its model. A Redis that is down or slow is a miss after milliseconds.
 """
 
-import time
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
-import redis
 
+from worker.breaker import Breaker
 from worker.predictor import ModelInput, Prediction, Predictor
+from worker.stores import FAILURES, Store
 from worker.telemetry import Metrics
 
 FORMAT = 1
+SHORTEST_LIFE = 0.9  # of the time until an entry is forgotten
 _T = TypeVar("_T")
 
 
@@ -60,30 +62,28 @@ class RedisCache:
     """A cache in Redis.
 
     Arguments: `explain`, whether topics and attention are needed too (an entry without them is
-    then a miss); `ttl`, seconds until an entry is forgotten; `pause`, seconds for which a Redis
-    that failed is left alone, so that it does not cost its timeout every batch.
+    then a miss); `ttl`, the most seconds until an entry is forgotten: entries of one moment shall
+    not all expire in another; `breaker`, which leaves a store alone that fails.
     """
 
     def __init__(  # noqa: PLR0913 - each is one setting
         self,
-        client: redis.Redis,
+        store: Store,
         predictor: Predictor,
         metrics: Metrics,
         *,
         explain: bool = False,
         ttl: int = 86_400,
         prefix: str = "tagstream",
-        pause: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
+        breaker: Breaker | None = None,
     ) -> None:
-        self._client = client
+        self._store = store
         self._metrics = metrics
         self._explain = explain
         self._ttl = ttl
-        self._pause = pause
-        self._clock = clock
-        self._blocked_until = 0.0
-        self._ranked = predictor.bundle.manifest.model.ranked
+        self._breaker = breaker or Breaker()
+        model = predictor.bundle.manifest.model
+        self._ranked, self._hashtags = model.ranked, model.hashtags
         self._prefix = f"{prefix}:{FORMAT}:{predictor.bundle.digest}:{predictor.variant}:".encode()
 
     def get_many(self, inputs: Sequence[ModelInput]) -> dict[bytes, Prediction]:
@@ -91,10 +91,10 @@ class RedisCache:
         digests = list({item.digest for item in inputs})
         if not digests:
             return {}
-        values = self._attempt(lambda: self._client.mget([self._prefix + d for d in digests]))
+        values = self._attempt(lambda: self._store.get([self._prefix + d for d in digests]))
         known = {}
         for digest, value in zip(digests, values or [], strict=False):
-            if isinstance(value, bytes) and (prediction := self._decode(value)) is not None:
+            if value is not None and (prediction := self._decode(value)) is not None:
                 known[digest] = prediction
         self._metrics.cache_hits.inc(sum(item.digest in known for item in inputs))
         self._metrics.cache_misses.inc(sum(item.digest not in known for item in inputs))
@@ -104,20 +104,22 @@ class RedisCache:
         """Keep answers by the digest of their input, in one round trip."""
         if not answers:
             return
-        pipeline = self._client.pipeline(transaction=False)
-        for digest, prediction in answers.items():
-            pipeline.set(self._prefix + digest, self._encode(prediction), ex=self._ttl)
-        self._attempt(pipeline.execute)
+        entries = {
+            self._prefix + digest: (self._encode(prediction), self._lifetime())
+            for digest, prediction in answers.items()
+        }
+        self._attempt(lambda: self._store.put(entries))
+
+    def _lifetime(self) -> int:
+        share = random.uniform(SHORTEST_LIFE, 1.0)  # noqa: S311 - no secret
+        return max(1, round(self._ttl * share))
 
     def _attempt(self, call: Callable[[], _T]) -> _T | None:
-        if self._clock() < self._blocked_until:
-            return None
-        try:
-            return call()
-        except (redis.RedisError, OSError):
+        found, error = self._breaker.attempt(call, FAILURES)
+        if error is not None:
             self._metrics.cache_errors.inc()
-            self._blocked_until = self._clock() + self._pause
-            return None
+        self._metrics.cache_open.set(self._breaker.open)
+        return found
 
     def _encode(self, prediction: Prediction) -> bytes:
         parts = [prediction.hashtags.astype("<i4").tobytes(), prediction.scores.tobytes()]
@@ -128,7 +130,7 @@ class RedisCache:
     def _decode(self, value: bytes) -> Prediction | None:
         """Return an entry's answer, or nothing where it is not one of ours or lacks a part."""
         try:
-            prediction = _parse(_ENTRY.decode(value), self._ranked)
+            prediction = _parse(_ENTRY.decode(value), self._ranked, self._hashtags)
         except ValueError:  # msgspec's errors are such, too
             self._metrics.cache_errors.inc()
             return None
@@ -137,11 +139,13 @@ class RedisCache:
         return prediction
 
 
-def _parse(entry: _Entry, ranked: int) -> Prediction:
+def _parse(entry: _Entry, ranked: int, hashtags: int) -> Prediction:
     parts = (entry.scores, entry.theta, entry.attention)
     prediction = Prediction(
         np.frombuffer(entry.hashtags, "<i4"), *(np.frombuffer(part, "<f4") for part in parts)
     )
     if not len(prediction.hashtags) == len(prediction.scores) == ranked:
         raise ValueError(f"an entry without {ranked} hashtags")
+    if not ((prediction.hashtags >= 0) & (prediction.hashtags < hashtags)).all():
+        raise ValueError("an entry with a hashtag that is none")
     return prediction

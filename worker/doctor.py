@@ -5,13 +5,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import onnxruntime as ort
-import redis
 
 from worker import topics
 from worker.errors import ExitCode, StopError
 from worker.models import load_predictor
-from worker.service import NO_CACHE, redis_client
+from worker.service import NO_CACHE
 from worker.settings import Settings
+from worker.stores import FAILURES, open_store
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,8 @@ def _broker(settings: Settings) -> str:
 def _cache(settings: Settings) -> str:
     if settings.cache == NO_CACHE:
         return "none: every post is inferred"
-    with closing(redis_client(settings)) as client:
+    with closing(open_store(settings.cache, settings.cache_timeout)) as store:
         try:
-            info = client.info("server")
-        except (redis.RedisError, OSError) as error:
+            return f"Redis {store.version()}"
+        except FAILURES as error:
             return f"not reachable ({error}): workers go on without it, each miss counted"
-    return f"Redis {info['redis_version']}"

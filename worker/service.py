@@ -5,10 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from worker.cache import Cache, NoCache, RedisCache
 from worker.errors import StartupFailedError
@@ -20,26 +17,12 @@ from worker.models import load_answerer
 from worker.predictor import Predictor
 from worker.rejects import RejectLimit
 from worker.settings import Settings
+from worker.stores import open_store
 from worker.telemetry import Health, HealthServer, Metrics
 from worker.topics import broker, ensure_topics, place_new_group
 
 NO_CACHE = "none"
 log = structlog.get_logger("worker")
-
-
-def redis_client(settings: Settings) -> redis.Redis:
-    """Return a client that gives up within the cache's timeout; connects on first use."""
-    try:
-        client = redis.Redis.from_url(
-            settings.cache,
-            socket_timeout=settings.cache_timeout,
-            socket_connect_timeout=settings.cache_timeout,
-            retry=Retry(NoBackoff(), 0),
-        )
-        client.connection_pool.make_connection()  # not opened: it finds options that are none
-    except (ValueError, TypeError) as error:
-        raise StartupFailedError(f"--cache is no Redis URL: {error}") from error
-    return client
 
 
 def reject_limit(settings: Settings) -> RejectLimit:
@@ -108,9 +91,9 @@ def _cache(settings: Settings, predictor: Predictor, metrics: Metrics) -> Iterat
     if settings.cache == NO_CACHE:
         yield NoCache()
         return
-    with closing(redis_client(settings)) as client:
+    with closing(open_store(settings.cache, settings.cache_timeout)) as store:
         yield RedisCache(
-            client,
+            store,
             predictor,
             metrics,
             explain=settings.explain,

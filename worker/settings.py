@@ -105,12 +105,17 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     reject_limit: Annotated[
         Literal["on", "off"], Option("Stop when too many records are rejected.")
     ] = "on"
-    cache: Annotated[str, Option("redis://, rediss:// or unix:// URL, or none.", secret=True)] = (
-        "redis://127.0.0.1:6379/0"
-    )
-    cache_ttl: Annotated[int, Option("Seconds until a cached answer is forgotten.", least=1)] = (
-        86_400
-    )
+    cache: Annotated[
+        str,
+        Option(
+            "redis://, rediss:// or unix:// URL, redis+sentinel://HOST:PORT,…/SERVICE, "
+            "redis+cluster://HOST:PORT, or none.",
+            secret=True,
+        ),
+    ] = "redis://127.0.0.1:6379/0"
+    cache_ttl: Annotated[
+        int, Option("Most seconds until a cached answer is forgotten.", least=1)
+    ] = 86_400
     cache_timeout: Annotated[float, Option("Seconds to wait for the cache.", least=0.001)] = 0.05
     cache_prefix: Annotated[str, Option("Prefix of the cache's keys.")] = "tagstream"
     http_host: Annotated[str, Option("Address of metrics and health.")] = "127.0.0.1"

@@ -48,6 +48,9 @@ class Metrics:
         self.cache_hits = self._counter("tagstream_cache_hits", "Posts answered from the cache.")
         self.cache_misses = self._counter("tagstream_cache_misses", "Posts not in the cache.")
         self.cache_errors = self._counter("tagstream_cache_errors", "Failed calls of the cache.")
+        self.cache_open = self._gauge(
+            "tagstream_cache_open_breaker", "1 while the cache is left alone because it failed."
+        )
         self.retries = self._counter("tagstream_retries", "Batches to be read again.")
         self.refused_commits = self._counter(
             "tagstream_refused_commits", "Commits refused, their posts being another member's now."

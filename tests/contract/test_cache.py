@@ -3,6 +3,7 @@
 import copy
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import redis
 
 from export.bundle import Bundle, read_bundle, write_bundle
 from tests.conftest import Addresses
+from tests.support.redis_forms import HangingServer
+from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.predictor import ModelInput, Prediction, Predictor
-from worker.service import redis_client
-from worker.settings import Settings
+from worker.stores import RedisStore, open_store
 from worker.telemetry import Metrics
 
 MakeCache = Callable[..., RedisCache]
@@ -40,7 +42,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def client(addresses: Addresses) -> Iterator[redis.Redis]:
-    with redis_client(Settings(cache=addresses.redis, cache_timeout=10)) as client:
+    with redis.Redis.from_url(addresses.redis) as client:
         yield client
 
 
@@ -49,7 +51,12 @@ def cache(client: redis.Redis, predictor: Predictor, metrics: Metrics, unique: s
     """A cache of this test's own; what is given goes before what is usual."""
 
     def make(**other: Any) -> RedisCache:  # noqa: ANN401
-        usual = {"client": client, "predictor": predictor, "metrics": metrics, "prefix": unique}
+        usual = {
+            "store": RedisStore(client),
+            "predictor": predictor,
+            "metrics": metrics,
+            "prefix": unique,
+        }
         return RedisCache(**{**usual, **other})
 
     return make
@@ -141,7 +148,9 @@ class TestEntries:
         cache(ttl=1_000).put_many(answers)
         keys = list(client.scan_iter(f"{unique}:*"))
         assert len(keys) == len(answers)
-        assert all(990 < int(client.ttl(key)) <= 1_000 for key in keys)
+        lives = [int(client.ttl(key)) for key in keys]
+        assert all(890 < life <= 1_000 for life in lives)
+        assert len(set(lives)) > 1  # not all at once
 
     @pytest.mark.parametrize(
         "garbage",
@@ -169,6 +178,21 @@ class TestEntries:
         found = cache(metrics=metrics).get_many(inputs)
         assert found.keys() == {item.digest for item in inputs[1:]}
         assert (counted(metrics, "misses"), counted(metrics, "errors")) == (1, 1)
+
+    @pytest.mark.parametrize("row", [-1, 2**31 - 1])
+    def test_nor_is_one_with_a_hashtag_that_is_none_believed(
+        self,
+        cache: MakeCache,
+        inputs: list[ModelInput],
+        first_key: bytes,
+        client: redis.Redis,
+        predictor: Predictor,
+        row: int,
+    ) -> None:
+        ranked = predictor.bundle.manifest.model.ranked
+        numbers = np.full(ranked, row, "<i4"), np.zeros(ranked, "<f4")
+        client.set(first_key, msgspec.msgpack.encode([part.tobytes() for part in numbers]))
+        assert cache().get_many(inputs).keys() == {item.digest for item in inputs[1:]}
 
     def test_one_of_another_type_is_a_miss(
         self, cache: MakeCache, inputs: list[ModelInput], first_key: bytes, client: redis.Redis
@@ -207,32 +231,6 @@ class TestWhoseEntries:
         assert cache(prefix=f"{unique}-other").get_many(inputs) == {}
 
 
-class HangingServer:
-    """Accepts connections and never answers; each costs its client one timeout."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0)
-        self._accepted: list[socket.socket] = []
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
-
-    @property
-    def connections(self) -> int:
-        """How many clients came so far."""
-        while True:
-            try:
-                self._accepted.append(self._listener.accept()[0])
-            except BlockingIOError:
-                return len(self._accepted)
-
-    def close(self) -> None:
-        for connection in [self._listener, *self._accepted]:
-            connection.close()
-
-
 @pytest.fixture
 def hanging() -> Iterator[HangingServer]:
     server = HangingServer()
@@ -247,14 +245,19 @@ def refusing() -> str:
         return f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
 
 
+def breaker(clock: Clock) -> Breaker:
+    """Return one that opens at once and always for five seconds."""
+    return Breaker(failures=1, shortest=5.0, longest=5.0, clock=clock)
+
+
 class TestWithoutRedis:
     def test_one_that_refuses_is_left_alone_for_a_while(
         self, cache: MakeCache, inputs: list[ModelInput], answers: Answers, metrics: Metrics,
         refusing: str,
     ) -> None:  # fmt: skip
         clock = Clock()
-        with redis_client(Settings(cache=refusing)) as client:
-            self._check(cache(client=client, pause=5.0, clock=clock), clock, inputs, answers)
+        with closing(open_store(refusing, 0.05)) as store:
+            self._check(cache(store=store, breaker=breaker(clock)), clock, inputs, answers)
         assert (counted(metrics, "errors"), counted(metrics, "misses")) == (3, 9)
 
     def test_one_that_hangs_costs_one_timeout_then_none_until_the_pause_is_over(
@@ -262,8 +265,8 @@ class TestWithoutRedis:
         hanging: HangingServer,
     ) -> None:  # fmt: skip
         clock = Clock()
-        with redis_client(Settings(cache=hanging.url, cache_timeout=0.05)) as client:
-            self._check(cache(client=client, pause=5.0, clock=clock), clock, inputs, answers)
+        with closing(open_store(f"redis://{hanging.address}/0", 0.05)) as store:
+            self._check(cache(store=store, breaker=breaker(clock)), clock, inputs, answers)
         assert (counted(metrics, "errors"), counted(metrics, "misses")) == (3, 9)
         assert hanging.connections == 3
 
