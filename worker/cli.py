@@ -92,16 +92,17 @@ def suggest(
     **values: Any,  # noqa: ANN401
 ) -> None:
     """Suggest hashtags for TEXTS, or for each line of standard input. Needs no Kafka."""
-    from worker.models import load_answerer  # noqa: PLC0415
+    from worker.models import answerer, blocklist, load_predictor  # noqa: PLC0415
 
+    settings = ModelSettings(**values)
     try:
-        answerer = load_answerer(ModelSettings(**values))
+        suggests = answerer(load_predictor(settings), settings, blocklist(settings))
     except StopError as error:
         click.echo(f"worker: {error}", err=True)
         click.get_current_context().exit(error.exit_code)
     lines: Iterable[str] = texts or (line.rstrip("\n") for line in sys.stdin)
     for number, text in enumerate(lines, 1):
-        click.echo(_suggestion(answerer, Post(str(number), text), as_json=as_json))
+        click.echo(_suggestion(suggests, Post(str(number), text), as_json=as_json))
 
 
 def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:

@@ -7,17 +7,19 @@ from contextlib import ExitStack, closing, contextmanager
 
 import structlog
 
+from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.errors import StartupFailedError
 from worker.intake import Intake
 from worker.kafka import KafkaSink, KafkaSource, consumer, producer
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
-from worker.models import load_answerer
+from worker.models import FollowedModel, MakeResponder, answerer, blocklist
 from worker.predictor import Predictor
 from worker.rejects import RejectLimit
+from worker.responder import Responder
 from worker.settings import Settings
-from worker.stores import open_store
+from worker.stores import Store, open_store
 from worker.telemetry import Health, HealthServer, Metrics
 from worker.topics import broker, ensure_topics, place_new_group
 
@@ -45,15 +47,13 @@ def serve(settings: Settings, slot: int | None) -> None:
             stop_when_orphaned(stop)
         if settings.http_port:
             stack.enter_context(_health_server(settings, slot or 0, metrics, health))
-        answerer = load_answerer(settings)
-        predictor = answerer.predictor
-        metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
-        cache = stack.enter_context(_cache(settings, predictor, metrics))
+        respond = stack.enter_context(_responders(settings, metrics))
+        models = FollowedModel(settings, respond, metrics, settings.model_refresh)
+        stack.enter_context(models)
         source, sink = stack.enter_context(_member(settings, slot or 0, stop))
-        parts = (source, sink, Intake.of(settings), cache, answerer, reject_limit(settings))
-        loop = Loop(*parts, settings, metrics, health)
-        log.info("worker_started", model=predictor.bundle.name, variant=predictor.variant,
-                 group=settings.group, topic=settings.input_topic, pid=os.getpid())  # fmt: skip
+        loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health)
+        log.info("worker_started", group=settings.group, topic=settings.input_topic,
+                 pid=os.getpid())  # fmt: skip
         loop.run(stop)
         health.ready = False
     log.info("worker_stopped")
@@ -87,16 +87,26 @@ def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Heal
 
 
 @contextmanager
-def _cache(settings: Settings, predictor: Predictor, metrics: Metrics) -> Iterator[Cache]:
+def _responders(settings: Settings, metrics: Metrics) -> Iterator[MakeResponder]:
+    """Give what makes a responder of a predictor; all share one connection to the cache."""
+    intake, breaker, blocked = Intake.of(settings), Breaker(), blocklist(settings)
+
+    def responder(predictor: Predictor, store: Store | None) -> Responder:
+        cache: Cache = NoCache()
+        if store is not None:
+            cache = RedisCache(
+                store,
+                predictor,
+                metrics,
+                explain=settings.explain,
+                ttl=settings.cache_ttl,
+                prefix=settings.cache_prefix,
+                breaker=breaker,
+            )
+        return Responder(intake, answerer(predictor, settings, blocked), cache, settings, metrics)
+
     if settings.cache == NO_CACHE:
-        yield NoCache()
+        yield lambda predictor: responder(predictor, None)
         return
     with closing(open_store(settings.cache, settings.cache_timeout)) as store:
-        yield RedisCache(
-            store,
-            predictor,
-            metrics,
-            explain=settings.explain,
-            ttl=settings.cache_ttl,
-            prefix=settings.cache_prefix,
-        )
+        yield lambda predictor: responder(predictor, store)

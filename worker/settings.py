@@ -56,6 +56,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(ModelSettings, frozen=True, kw_only=True):
     """All that `worker run` can be told."""
 
+    model_refresh: Annotated[
+        float, Option("Seconds between two looks at what the alias names; 0: never.", least=0)
+    ] = 10.0
     bootstrap_servers: Annotated[str, Option("Kafka brokers, host:port, by commas.")] = (
         "127.0.0.1:9092"
     )

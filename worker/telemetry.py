@@ -4,11 +4,11 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Annotated, NamedTuple, Self, get_args, get_type_hints
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -19,59 +19,92 @@ _LATENCIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000)
 
 
+class Shown(NamedTuple):
+    """What people see of a metric; its unit ends its name, `buckets` are a histogram's."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
 class Metrics:
     """Every metric of a worker; names after OpenTelemetry's messaging conventions."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.consumed = self._counter("messaging_client_consumed_messages", "Records committed.")
-        self.published = self._counter("messaging_client_sent_messages", "Suggestions committed.")
-        self.step_seconds = self._histogram(
+    consumed: Annotated[Counter, Shown("messaging_client_consumed_messages", "Records committed.")]
+    published: Annotated[Counter, Shown("messaging_client_sent_messages", "Suggestions committed.")]
+    step_seconds: Annotated[
+        Histogram,
+        Shown(
             "messaging_process_duration_seconds",
             "Time from a batch's arrival to its commit.",
-            _LATENCIES,
-        )
-        self.batch_size = self._histogram("tagstream_batch_records", "Records in a batch.", _SIZES)
-        self.latency_seconds = self._histogram(
+            buckets=_LATENCIES,
+        ),
+    ]
+    batch_size: Annotated[
+        Histogram, Shown("tagstream_batch_records", "Records in a batch.", buckets=_SIZES)
+    ]
+    latency_seconds: Annotated[
+        Histogram,
+        Shown(
             "tagstream_end_to_end_latency_seconds",
             "Age of a record, by its own timestamp, when its answer was committed.",
-            (*_LATENCIES, 30.0, 100.0, 1_000.0),
-        )
-        self.rejected = self._counter("tagstream_dead_letters", "Records rejected.", "reason")
-        self.skipped = self._counter(
+            buckets=(*_LATENCIES, 30.0, 100.0, 1_000.0),
+        ),
+    ]
+    rejected: Annotated[Counter, Shown("tagstream_dead_letters", "Records rejected.", ("reason",))]
+    skipped: Annotated[
+        Counter,
+        Shown(
             "tagstream_skipped_records",
             "Records passed over: deletions, posts too old or of other languages.",
-            "reason",
-        )
-        self.without_words = self._counter("tagstream_posts_without_words", "Posts without words.")
-        self.inferred = self._counter("tagstream_inferred_posts", "Posts that the graph answered.")
-        self.cache_hits = self._counter("tagstream_cache_hits", "Posts answered from the cache.")
-        self.cache_misses = self._counter("tagstream_cache_misses", "Posts not in the cache.")
-        self.cache_errors = self._counter("tagstream_cache_errors", "Failed calls of the cache.")
-        self.cache_open = self._gauge(
-            "tagstream_cache_open_breaker", "1 while the cache is left alone because it failed."
-        )
-        self.retries = self._counter("tagstream_retries", "Batches to be read again.")
-        self.refused_commits = self._counter(
+            ("reason",),
+        ),
+    ]
+    without_words: Annotated[
+        Counter, Shown("tagstream_posts_without_words", "Posts without words.")
+    ]
+    inferred: Annotated[
+        Counter, Shown("tagstream_inferred_posts", "Posts that the graph answered.")
+    ]
+    cache_hits: Annotated[Counter, Shown("tagstream_cache_hits", "Posts answered from the cache.")]
+    cache_misses: Annotated[Counter, Shown("tagstream_cache_misses", "Posts not in the cache.")]
+    cache_errors: Annotated[Counter, Shown("tagstream_cache_errors", "Failed calls of the cache.")]
+    cache_open: Annotated[
+        Gauge,
+        Shown("tagstream_cache_open_breaker", "1 while the cache is left alone, having failed."),
+    ]
+    retries: Annotated[Counter, Shown("tagstream_retries", "Batches to be read again.")]
+    refused_commits: Annotated[
+        Counter,
+        Shown(
             "tagstream_refused_commits", "Commits refused, their posts being another member's now."
-        )
-        self.lag = self._gauge(
+        ),
+    ]
+    lag: Annotated[
+        Gauge,
+        Shown(
             "tagstream_consumer_lag_records",
             "Records between the last one read and the end of the partition.",
-            "partition",
-        )
-        self.model = self._gauge(
-            "tagstream_model_info", "The model that answers.", "model", "variant"
-        )
+            ("partition",),
+        ),
+    ]
+    model: Annotated[
+        Gauge, Shown("tagstream_model_info", "The model that answers.", ("model", "variant"))
+    ]
+    swaps: Annotated[Counter, Shown("tagstream_model_swaps", "Models that took over.")]
+    refused_models: Annotated[
+        Counter,
+        Shown("tagstream_refused_models", "Bundles that were refused; the old model serves on."),
+    ]
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(name, meaning, labels, registry=self.registry)
-
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(name, meaning, labels, registry=self.registry)
-
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
-        return Histogram(name, meaning, buckets=buckets, registry=self.registry)
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            kind, shown = get_args(hint)
+            more = {"buckets": shown.buckets} if shown.buckets else {}
+            metric = kind(shown.name, shown.meaning, shown.labels, registry=self.registry, **more)
+            setattr(self, name, metric)
 
 
 @dataclass

@@ -11,8 +11,10 @@ from worker.cache import Cache
 from worker.intake import Intake
 from worker.loop import Loop
 from worker.messages import Output, Suggestion, decode_suggestion
+from worker.models import OneModel
 from worker.predictor import ModelInput, Prediction, Predictor
 from worker.rejects import RejectLimit
+from worker.responder import Responder
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
 
@@ -55,8 +57,9 @@ class Bench:
         """The loop over the parts as they are now."""
         answerer = Answerer(self.predictor, self.settings.top)
         intake = Intake.of(self.settings)
-        parts = (self.source, self.sink, intake, self.cache, answerer, self.rejects)
-        return Loop(*parts, self.settings, self.metrics, self.health)
+        responder = Responder(intake, answerer, self.cache, self.settings, self.metrics)
+        services = (self.source, self.sink, OneModel(responder), self.rejects)
+        return Loop(*services, self.settings, self.metrics, self.health)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return what a metric counted."""

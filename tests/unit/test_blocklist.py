@@ -7,7 +7,7 @@ from worker.answers import Answerer
 from worker.blocklist import Blocklist
 from worker.errors import StartupFailedError
 from worker.messages import Post
-from worker.models import load_answerer
+from worker.models import answerer, blocklist
 from worker.predictor import Predictor
 from worker.settings import ModelSettings
 
@@ -15,39 +15,39 @@ from worker.settings import ModelSettings
 def test_its_hashtags_are_read_in_any_spelling(tmp_path: Path) -> None:
     file = tmp_path / "blocked.txt"
     file.write_text("#Sea\n  hills \n\n＃CAFE\u0301\n", encoding="utf-8")
-    blocklist = Blocklist(file)
-    assert all(name in blocklist for name in ("sea", "hills", "café"))
-    assert "" not in blocklist
-    assert "Sea" not in blocklist
+    blocked = Blocklist(file)
+    assert all(name in blocked for name in ("sea", "hills", "café"))
+    assert "" not in blocked
+    assert "Sea" not in blocked
 
 
 def test_without_a_file_nothing_is_blocked() -> None:
-    blocklist = Blocklist()
-    blocklist.refresh()
-    assert "sea" not in blocklist
+    blocked = Blocklist()
+    blocked.refresh()
+    assert "sea" not in blocked
 
 
 def test_a_change_is_seen_and_a_lost_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "blocked.txt"
     file.write_text("sea\n")
-    blocklist = Blocklist(file)
+    blocked = Blocklist(file)
     file.write_text("hills and dales\nhills\n")
-    blocklist.refresh()
-    assert "sea" not in blocklist
-    assert "hills" in blocklist
+    blocked.refresh()
+    assert "sea" not in blocked
+    assert "hills" in blocked
     file.unlink()
     with capture_logs() as logs:
-        blocklist.refresh()
-        blocklist.refresh()
+        blocked.refresh()
+        blocked.refresh()
     assert [line["event"] for line in logs] == ["blocklist_unreadable"]
-    assert "hills" in blocklist
+    assert "hills" in blocked
     file.write_bytes(b"\xff\xfe")
-    blocklist.refresh()
-    assert "hills" in blocklist
+    blocked.refresh()
+    assert "hills" in blocked
     file.write_text("sea\n")
-    blocklist.refresh()
-    assert "sea" in blocklist
-    assert "hills" not in blocklist
+    blocked.refresh()
+    assert "sea" in blocked
+    assert "hills" not in blocked
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xff"])
@@ -81,11 +81,10 @@ def test_nor_is_what_scores_too_little(predictor: Predictor) -> None:
     assert best(Answerer(predictor, min_score=1.0)) == {}
 
 
-def test_settings_reach_the_answers(bundle_path: Path, tmp_path: Path) -> None:
+def test_settings_reach_the_answers(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "blocked.txt").write_text("sea\n")
     path = str(tmp_path / "blocked.txt")
-    answerer = load_answerer(
-        ModelSettings(bundle=str(bundle_path), min_score=0.25, blocklist=path, warm_up=0)
-    )
-    assert answerer.min_score == 0.25
-    assert "sea" in answerer.blocklist
+    settings = ModelSettings(min_score=0.25, blocklist=path)
+    found = answerer(predictor, settings, blocklist(settings))
+    assert found.min_score == 0.25
+    assert "sea" in found.blocklist

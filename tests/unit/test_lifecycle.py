@@ -63,10 +63,11 @@ class TestSignals:
 
     def test_a_second_one_ends_the_process_at_once(self) -> None:
         code = (
+            "import time\n"
             "from worker.lifecycle import stop_on_signal\n"
             "with stop_on_signal() as stop:\n"
             "    print('ready', flush=True); stop.wait(); print('stopping', flush=True)\n"
-            "    while True: input()\n"
+            "    while True: time.sleep(0.01)\n"
         )
         with subprocess.Popen(
             python(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

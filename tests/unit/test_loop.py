@@ -9,8 +9,8 @@ from tests.support.inmemory import InMemoryTopic
 from tests.support.loops import Bench, CountingPredictor, coordinates, post
 from worker.cache import NoCache
 from worker.errors import RecordRejectedError
-from worker.loop import predict_each
 from worker.predictor import ModelInput, Prediction, Predictor
+from worker.responder import predict_each
 from worker.settings import Settings
 
 

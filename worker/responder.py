@@ -1,0 +1,92 @@
+"""What one model makes of a batch of records. It talks to the cache, and to nothing else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from worker.answers import Answerer
+from worker.cache import Cache
+from worker.errors import RecordRejectedError
+from worker.intake import Intake, Skipped
+from worker.messages import (
+    Output,
+    Post,
+    Record,
+    Suggestion,
+    dead_letter_output,
+    suggestion_output,
+)
+from worker.predictor import ModelInput, Prediction
+from worker.settings import Settings
+from worker.telemetry import Metrics
+
+Answer = Prediction | RecordRejectedError
+
+
+@dataclass(frozen=True)
+class Responder:
+    """Turns records into outputs, with one model and the cache of its answers."""
+
+    intake: Intake
+    answerer: Answerer
+    cache: Cache
+    settings: Settings
+    metrics: Metrics
+
+    def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
+        """Return what is to be published for each record, or why nothing is."""
+        self.answerer.blocklist.refresh()
+        read = [self.intake.read(record) for record in records]
+        suggestions = iter(self._suggest([item for item in read if isinstance(item, Post)]))
+        outcomes = (next(suggestions) if isinstance(item, Post) else item for item in read)
+        return [
+            outcome if isinstance(outcome, Skipped) else self._output(record, outcome)
+            for record, outcome in zip(records, outcomes, strict=True)
+        ]
+
+    def _suggest(self, posts: Sequence[Post]) -> list[Suggestion | RecordRejectedError]:
+        inputs = self.answerer.predictor.encode([post.text for post in posts])
+        answers = self._infer([item for item in inputs if not item.empty])
+        outcomes: list[Suggestion | RecordRejectedError] = []
+        for post, item in zip(posts, inputs, strict=True):
+            answer = answers.get(item.digest)
+            if answer is None:
+                self.metrics.without_words.inc()
+                outcomes.append(self.answerer.without_words(post))
+            elif isinstance(answer, Prediction):
+                outcomes.append(self.answerer.suggest(post, answer))
+            else:
+                outcomes.append(answer)
+        return outcomes
+
+    def _infer(self, inputs: Sequence[ModelInput]) -> dict[bytes, Answer]:
+        """Return an answer by digest: from the cache, else from the graph, each text once."""
+        known = self.cache.get_many(inputs)
+        missing = list({item.digest: item for item in inputs if item.digest not in known}.values())
+        answers = predict_each(self.answerer.predictor.predict, missing)
+        fresh = {item.digest: answer for item, answer in zip(missing, answers, strict=True)}
+        self.metrics.inferred.inc(len(missing))
+        self.cache.put_many({d: a for d, a in fresh.items() if isinstance(a, Prediction)})
+        return {**known, **fresh}
+
+    def _output(self, record: Record, outcome: Suggestion | RecordRejectedError) -> Output:
+        if isinstance(outcome, RecordRejectedError):
+            return dead_letter_output(self.settings.dead_letters, record, outcome)
+        return suggestion_output(self.settings.output_topic, record, outcome)
+
+
+def predict_each(
+    predict: Callable[[Sequence[ModelInput]], list[Prediction]], inputs: Sequence[ModelInput]
+) -> list[Answer]:
+    """Predict a batch; one that fails is halved until the bad posts stand alone.
+
+    k bad posts among n cost about 2 k log n calls, and the rest is answered.
+    """
+    if not inputs:
+        return []
+    try:
+        return [*predict(inputs)]
+    except Exception as error:  # noqa: BLE001 - whatever one post provokes, the others go on
+        if len(inputs) == 1:
+            return [RecordRejectedError("inference_failed", f"{type(error).__name__}: {error}")]
+    middle = len(inputs) // 2
+    return [*predict_each(predict, inputs[:middle]), *predict_each(predict, inputs[middle:])]
