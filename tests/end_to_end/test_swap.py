@@ -1,0 +1,48 @@
+"""A champion is replaced while posts come in: each is answered by one of the two, none is lost."""
+
+from pathlib import Path
+
+import msgspec
+
+from deploy.local.process import wait_until
+from export.bundle import Bundle, write_bundle
+from export.registry import CHAMPION, Registry
+from tests.support.streams import Stream
+
+WAIT = 60.0
+
+
+def test_a_new_champion_takes_over_without_a_restart(
+    stream: Stream, bundle: Bundle, texts: dict[str, str], tmp_path: Path
+) -> None:
+    shelf = Registry(tmp_path / "shelf")
+    digests = []
+    for revision in ("bundle-one", "bundle-two"):
+        card = msgspec.structs.replace(bundle.manifest, revision=revision)
+        digests.append(write_bundle(bundle.files, card, shelf.bundles).name)
+    broken = shelf.bundles / ("0" * 64)
+    broken.mkdir()
+    (broken / "manifest.json").write_bytes(b"{}")
+    shelf.assign(CHAMPION, digests[0], "to begin with")
+    worker = stream.worker(registry=str(shelf.root), model_refresh=0.2).wait_ready()
+
+    parts = [dict(list(texts.items())[at::3]) for at in range(3)]
+    answers = stream.answers()
+    stream.produce_posts(parts[0])
+    answers.until_answered(parts[0])
+    shelf.assign(CHAMPION, broken.name, "by mistake")
+    assert wait_until(lambda: worker.metric("tagstream_refused_models_total") == 1, WAIT)
+    stream.produce_posts(parts[1])
+    answers.until_answered(parts[1])
+    assert {answer.model for answer in answers} == {digests[0][:12]}
+    shelf.assign(CHAMPION, digests[1], "better")
+    number = 0
+    while worker.metric("tagstream_model_swaps_total") < 1:  # it takes over with the next batch
+        number += 1
+        stream.produce_posts({f"more-{number}": "anything"})
+        answers.until_answered([f"more-{number}"])
+    stream.produce_posts(parts[2])
+    answers.until_answered(parts[2])
+    assert {a.model for a in answers if a.id in parts[2]} == {digests[1][:12]}
+    assert worker.stop() == 0
+    assert max(answers.counts.values()) == 1
