@@ -34,7 +34,7 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
     """Answer posts from the input topic until SIGTERM.
 
     Exit codes: 0 stopped as asked, 2 usage, 3 the start failed for good, 4 too many dead
-    letters, 6 fatal, 7 a service was not reachable. 6 and 7 may be restarted.
+    letters, 5 the loop stalled, 6 fatal, 7 a service was not reachable. 5 to 7 may be restarted.
     """
     from worker.lifecycle import Supervisor, stop_on_signal, worker_commands  # noqa: PLC0415
     from worker.service import serve  # noqa: PLC0415

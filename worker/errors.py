@@ -1,7 +1,7 @@
 """Errors by what happens next, and the exit code that a supervisor reads.
 
-0 done · 2 usage · 3 the start failed for good · 4 too many dead letters ·
-6 fatal while running · 7 a dependency was not reachable. 6 and 7 may be restarted.
+0 done · 2 usage · 3 the start failed for good · 4 too many dead letters · 5 the loop stalled ·
+6 fatal while running · 7 a dependency was not reachable. 5 to 7 may be restarted.
 """
 
 from enum import IntEnum
@@ -14,11 +14,12 @@ class ExitCode(IntEnum):
     USAGE = 2
     START_FAILED = 3
     TOO_MANY_REJECTS = 4
+    STALLED = 5
     FATAL = 6
     UNREACHABLE = 7
 
 
-RESTARTABLE = frozenset({ExitCode.FATAL, ExitCode.UNREACHABLE})
+RESTARTABLE = frozenset({ExitCode.STALLED, ExitCode.FATAL, ExitCode.UNREACHABLE})
 
 
 class WorkerError(Exception):

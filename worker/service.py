@@ -22,6 +22,7 @@ from worker.settings import Settings
 from worker.stores import Store, open_store
 from worker.telemetry import Health, HealthServer, Metrics
 from worker.topics import broker, ensure_topics, place_new_group
+from worker.watchdog import Watchdog
 
 NO_CACHE = "none"
 log = structlog.get_logger("worker")
@@ -40,7 +41,7 @@ def serve(settings: Settings, slot: int | None) -> None:
     `slot` is the worker's number below a supervisor, with which it ends. Raises `StopError` with
     the exit code that says whether a restart may help.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = Metrics(), Health(settings.stall_timeout)
     health.beat()
     with stop_on_signal() as stop, ExitStack() as stack:
         if slot is not None:
@@ -50,7 +51,7 @@ def serve(settings: Settings, slot: int | None) -> None:
         respond = stack.enter_context(_responders(settings, metrics))
         models = FollowedModel(settings, respond, metrics, settings.model_refresh)
         stack.enter_context(models)
-        source, sink = stack.enter_context(_member(settings, slot or 0, stop))
+        source, sink = stack.enter_context(_member(settings, slot or 0, stop, health))
         loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health)
         log.info("worker_started", group=settings.group, topic=settings.input_topic,
                  pid=os.getpid())  # fmt: skip
@@ -61,14 +62,15 @@ def serve(settings: Settings, slot: int | None) -> None:
 
 @contextmanager
 def _member(
-    settings: Settings, slot: int, stop: threading.Event
+    settings: Settings, slot: int, stop: threading.Event, health: Health
 ) -> Iterator[tuple[KafkaSource, KafkaSink]]:
-    """Join the consumer group, once its topics are there."""
+    """Join the consumer group, once its topics are there; from then on the loop must move."""
     with broker(settings, stop) as admin:
         ensure_topics(admin, settings)
         place_new_group(admin, settings)
         sender, member = producer(settings), consumer(settings, slot)
     with (
+        Watchdog(health),
         closing(KafkaSource(member)) as source,
         closing(KafkaSink(sender, source, settings.delivery_timeout)) as sink,
     ):

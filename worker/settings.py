@@ -86,6 +86,9 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     delivery_timeout: Annotated[
         float, Option("Seconds after which unacknowledged answers are sent again.", least=1)
     ] = 30.0
+    stall_timeout: Annotated[
+        float, Option("Seconds without a step of the loop until its process is ended.", least=1)
+    ] = 120.0
     startup_timeout: Annotated[
         float, Option("Seconds to wait for the broker at start.", least=0)
     ] = 60.0

@@ -14,7 +14,6 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-LIVE_WITHIN = 90.0  # seconds; above the longest that one step may wait for the broker
 _LATENCIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000)
 
@@ -109,8 +108,9 @@ class Metrics:
 
 @dataclass
 class Health:
-    """Live: the loop moved lately. Ready: it has a model and partitions to read."""
+    """Live: the loop moved within `bound` seconds. Ready: it has a model and partitions to read."""
 
+    bound: float = 120.0
     clock: Callable[[], float] = time.monotonic
     ready: bool = False
     _moved: float = float("-inf")
@@ -122,7 +122,7 @@ class Health:
     @property
     def live(self) -> bool:
         """Whether the loop moved within its bound."""
-        return self.clock() - self._moved < LIVE_WITHIN
+        return self.clock() - self._moved < self.bound
 
 
 class HealthServer:

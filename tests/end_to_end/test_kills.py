@@ -9,6 +9,7 @@ from deploy.local.services import Services
 from tests.support.crashing_worker import POINTS
 from tests.support.kills import Load, Verdict, at_random, group, judge, let_flow, until_gone
 from tests.support.streams import Stream
+from worker.errors import ExitCode
 from worker.predictor import Predictor
 
 
@@ -26,7 +27,7 @@ def test_a_kill_at_a_named_point_loses_nothing(
     with Load(stream, list(texts.values())) as load:
         let_flow(load, answers)
         crashing = stream.worker(
-            "-m", "tests.support.crashing_worker", point, "3", bundle=str(bundle_path)
+            "-m", "tests.support.crashing_worker", "crash", point, "3", bundle=str(bundle_path)
         )
         until_gone(crashing)
         let_flow(load, answers)
@@ -37,6 +38,26 @@ def test_a_kill_at_a_named_point_loses_nothing(
     assert (verdict.lost, verdict.wrong) == (0, 0)
     # Answers that were flushed and not committed come twice: the window was hit.
     assert (verdict.duplicates > 0) == (point != "before_send")
+
+
+def test_a_call_that_never_returns_ends_the_worker(
+    stream: Stream, bundle_path: Path, texts: dict[str, str]
+) -> None:
+    stream.produce_posts(texts)
+    faulty = ("-m", "tests.support.crashing_worker", "hang", "after_flush", "2")
+    settings: dict[str, str | float] = {"bundle": str(bundle_path), "max_batch_size": 50}
+    hanging = stream.worker(*faulty, stall_timeout=5, **settings)
+    until_gone(hanging)
+    assert hanging.exit_code == ExitCode.STALLED
+    log = hanging.log.read_text()
+    assert "loop_stalled" in log
+    assert 'crashing_worker.py", line' in log  # where it hung
+    other = stream.worker(**settings).wait_ready()
+    answers = stream.answers()
+    answers.until_answered(texts)
+    assert other.stop() == 0
+    # The batch that was flushed and not committed comes twice.
+    assert sum(count - 1 for count in answers.counts.values()) == 50
 
 
 def test_kills_at_random_moments_lose_nothing(

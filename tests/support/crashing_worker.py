@@ -1,12 +1,13 @@
-"""A worker that ends itself by SIGKILL at a named point: `crashing_worker.py POINT N run …`.
+"""A worker with a fault at a named point: `crashing_worker.py crash|hang POINT N run …`.
 
 It is the worker as it is, with one method wrapped: the N-th time that the point is reached, the
-process is gone, as after a power cut.
+process is gone, as after a power cut; or the call never returns.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,22 @@ POINTS: dict[str, tuple[type, str]] = {
 }
 
 
-def crash_at(owner: type, name: str, times: int) -> None:
-    """Wrap a method so that its `times`-th call ends the process before it does anything."""
+def crash() -> None:
+    """End the process at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang() -> None:
+    """Wait for ever."""
+    while True:
+        time.sleep(1)
+
+
+FAULTS: dict[str, Callable[[], None]] = {"crash": crash, "hang": hang}
+
+
+def fail_at(owner: type, name: str, times: int, fault: Callable[[], None]) -> None:
+    """Wrap a method so that its `times`-th call has a fault before it does anything."""
     original: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
@@ -31,14 +46,14 @@ def crash_at(owner: type, name: str, times: int) -> None:
         nonlocal calls
         calls += 1
         if calls == times:
-            os.kill(os.getpid(), signal.SIGKILL)
+            fault()
         return original(*args, **kwargs)
 
     setattr(owner, name, wrapper)
 
 
 if __name__ == "__main__":
-    point, times = sys.argv[1], int(sys.argv[2])
-    crash_at(*POINTS[point], times)
-    sys.argv = ["worker", *sys.argv[3:]]
+    fault, point, times = sys.argv[1:4]
+    fail_at(*POINTS[point], int(times), FAULTS[fault])
+    sys.argv = ["worker", *sys.argv[4:]]
     main()

@@ -7,7 +7,9 @@ from http.client import HTTPConnection
 import pytest
 import structlog
 
-from worker.telemetry import LIVE_WITHIN, Health, HealthServer, Metrics, configure_logging
+from worker.telemetry import Health, HealthServer, Metrics, configure_logging
+
+BOUND = 90.0
 
 
 class Clock:
@@ -27,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def health(clock: Clock) -> Health:
-    return Health(clock)
+    return Health(BOUND, clock)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ class TestHealth:
 
     def test_it_is_live_while_it_moved_within_the_bound(self, health: Health, clock: Clock) -> None:
         health.beat()
-        clock.now += LIVE_WITHIN - 1
+        clock.now += BOUND - 1
         assert health.live
         clock.now += 1
         assert not health.live
@@ -80,7 +82,7 @@ class TestServer:
     ) -> None:
         health.beat()
         health.ready = True
-        clock.now += LIVE_WITHIN + 1
+        clock.now += BOUND + 1
         assert get(server, "/v2/health/ready") == (503, "no\n")
 
     def test_metrics_are_text_with_a_line_each(
