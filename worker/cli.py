@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from worker.answers import Answerer
+from worker.dlq_cli import dlq
 from worker.errors import ExitCode, StopError
 from worker.messages import Post
 from worker.settings import ModelSettings, Settings, options, shown
@@ -103,6 +104,9 @@ def suggest(
     lines: Iterable[str] = texts or (line.rstrip("\n") for line in sys.stdin)
     for number, text in enumerate(lines, 1):
         click.echo(_suggestion(suggests, Post(str(number), text), as_json=as_json))
+
+
+main.add_command(dlq)
 
 
 def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:

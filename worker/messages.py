@@ -13,6 +13,7 @@ MAX_ID_BYTES = 1_024  # the id is key, header and body of the answer
 TRACE_HEADERS = ("traceparent", "tracestate")  # W3C Trace Context
 MAX_TRACE_BYTES = 512
 MAX_DEAD_LETTER_BYTES = 950_000  # below a topic's usual limit of 1 MiB, with room for headers
+ERRORS = "__connect.errors."  # Kafka Connect's headers on dead letters (KIP-298)
 Header = tuple[str, bytes | None]
 
 
@@ -107,11 +108,11 @@ def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -
     One too large for the topic goes with a null value; its size and SHA-256 stand for it.
     """
     reasons: list[Header] = [
-        ("__connect.errors.topic", record.topic.encode()),
-        ("__connect.errors.partition", str(record.partition).encode()),
-        ("__connect.errors.offset", str(record.offset).encode()),
-        ("__connect.errors.exception.class.name", error.reason.encode()),
-        ("__connect.errors.exception.message", error.detail.encode("utf-8", "replace")),
+        (f"{ERRORS}topic", record.topic.encode()),
+        (f"{ERRORS}partition", str(record.partition).encode()),
+        (f"{ERRORS}offset", str(record.offset).encode()),
+        (f"{ERRORS}exception.class.name", error.reason.encode()),
+        (f"{ERRORS}exception.message", error.detail.encode("utf-8", "replace")),
     ]
     value = record.value or b""
     kept = len(record.key or b"") + sum(

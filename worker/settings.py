@@ -143,7 +143,7 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
 def options(model: type[msgspec.Struct], left_out: Collection[str] = ()) -> Callable[[_F], _F]:
     """Give a command one flag a field of `model`, and `--config FILE` (TOML) for their values.
 
-    Fields in `left_out` get none.
+    Fields in `left_out` get none; a file may name them all the same, for another command.
     """
 
     def decorate(command: _F) -> _F:
@@ -156,7 +156,7 @@ def options(model: type[msgspec.Struct], left_out: Collection[str] = ()) -> Call
             "--config",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             envvar=f"{ENVIRONMENT_PREFIX}_CONFIG",
-            callback=lambda ctx, _, path: _load_file(ctx, path, set(defaults)),
+            callback=lambda ctx, _, path: _load_file(ctx, path, {f.name for f in fields}),
             is_eager=True,
             expose_value=False,
             help="TOML file of settings, named as the flags with underscores.",

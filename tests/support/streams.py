@@ -93,13 +93,16 @@ class Stream:
         for reader in self.readers:
             reader.close()
 
+    def producer(self) -> closing[KafkaProducer]:
+        """Return a producer that is closed after its block."""
+        sender = KafkaProducer(
+            bootstrap_servers=self.addresses.kafka, acks="all", max_request_size=4_000_000
+        )
+        return closing(sender)
+
     def produce(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Write keys and values to the input topic; all are acknowledged when it returns."""
-        with closing(
-            KafkaProducer(
-                bootstrap_servers=self.addresses.kafka, acks="all", max_request_size=4_000_000
-            )
-        ) as producer:
+        with self.producer() as producer:
             futures = [producer.send(self.posts, key=k, value=v) for k, v in records]
             for future in futures:
                 future.get(timeout=60)
