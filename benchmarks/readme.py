@@ -15,7 +15,7 @@ MAIN = "main_random"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 DEMOS = {
     "synthetic": "made-up posts",
-    "time_per_source": "real tweets, trained on the past (tab-lstm)",
+    "time_per_source": "real tweets, trained on the past",
 }
 
 
