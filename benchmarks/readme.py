@@ -115,12 +115,13 @@ def _serving() -> str:
     figures = _result("serving")["figures"]
     asked = f"{figures['threads']} thread, {figures['posts']:,} posts of {figures['corpus']}"
     lines = [
-        f"| served, {asked} | F1@1 | µs a post | time | graph |",
-        "|---" * 5 + "|",
+        f"| served, {asked} | form | F1@1 | same first hashtag | µs a post | time | graph |",
+        "|---" * 7 + "|",
     ]
     lines += [
-        f"| {row['method']} | {row['f1_at_1']} % | {row['microseconds_a_post']} "
-        f"| {row['ratio_to_tab_lstm']} of tab-lstm | {row['graph_megabytes']} MB |"
+        f"| {row['method']} | {row['variant']} | {row['f1_at_1']} % "
+        f"| {100 * row['same_first_hashtag']:.2f} % | {row['microseconds_a_post']} "
+        f"| {row['ratio_to_tab_lstm']} of tab-lstm | {row['megabytes']} MB |"
         for row in figures["rows"]
     ]
     return "\n".join(lines) + "\n"
