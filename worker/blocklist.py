@@ -46,8 +46,10 @@ class Blocklist:
         state = (status.st_mtime_ns, status.st_size, status.st_ino)
         if state == self._seen:
             return
-        lines = self._path.read_text(encoding="utf-8").splitlines()
-        self._hashtags = frozenset(
-            filter(None, (canonical_hashtag(line.strip()) for line in lines))
-        )
+        lines = self._path.read_text(encoding="utf-8-sig").splitlines()
+        self._hashtags = frozenset(filter(None, (_canonical(line) for line in lines)))
         self._seen = state
+
+
+def _canonical(line: str) -> str:
+    return canonical_hashtag(line.strip().lstrip("#＃").strip())

@@ -118,7 +118,7 @@ def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:
     if as_json:
         return msgspec.json.encode(answer).decode()
     hashtags = "  ".join(f"#{s.hashtag} {s.score:.4f}" for s in answer.suggestions)
-    return hashtags or f"no suggestions: {answer.reason or 'the post carries them all'}"
+    return hashtags or f"no suggestions: {answer.reason or 'none is left'}"
 
 
 def _process_count(processes: str) -> int:

@@ -9,13 +9,14 @@ from datetime import datetime
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from worker.errors import UnreachableError
+from worker.errors import StartupFailedError, UnreachableError
 from worker.messages import ERRORS, Header, Output, Record
 from worker.settings import Settings
 
 REPLAYS = "tagstream-replays"
 ORIGIN = "tagstream-replay-of"
 MOST_REPLAYS = 3
+LONGEST_REPLAY = 120.0  # seconds
 SILENCE = 30.0  # seconds without a record, or an end, until the broker is given up
 
 
@@ -134,16 +135,26 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
             yield from map(DeadLetter, _until_now(reader, settings.dead_letters))
     except KafkaError as error:
         raise UnreachableError(f"{settings.dead_letters} cannot be read: {error}") from error
+    except ValueError as error:
+        raise StartupFailedError(
+            f"--bootstrap-servers {settings.bootstrap_servers}: {error}; give host:port, by commas"
+        ) from error
 
 
 def _until_now(reader: KafkaConsumer, topic: str) -> Iterator[Record]:
     found = sorted(reader.partitions_for_topic(topic) or ())
+    if not found:
+        raise StartupFailedError(f"there is no topic {topic}; name it with --dead-letter-topic")
     waiting = {TopicPartition(topic, number) for number in found}
     reader.assign(list(waiting))
     reader.seek_to_beginning()
     ends = reader.end_offsets(list(waiting))
     heard = time.monotonic()
-    while waiting := {one for one in waiting if reader.position(one) < ends[one]}:
+    while waiting := {
+        one
+        for one in waiting
+        if (reader.position(one, timeout_ms=SILENCE * 1_000) or 0) < ends[one]
+    }:
         for records in reader.poll(500).values():
             heard = time.monotonic()
             for r in records:
@@ -166,6 +177,7 @@ def replay(settings: Settings, letters: Iterable[DeadLetter]) -> int:
                 client_id="tagstream-dlq",
                 transactional_id=f"{settings.dead_letters}-replay",
                 acks="all",
+                transaction_timeout_ms=int(LONGEST_REPLAY * 1_000),
                 allow_auto_create_topics=False,
             )
         ) as sender:
@@ -181,5 +193,8 @@ def replay(settings: Settings, letters: Iterable[DeadLetter]) -> int:
                 raise UnreachableError(f"nothing was sent again: {failed[0]}")
             sender.commit_transaction()
     except KafkaError as error:
-        raise UnreachableError(f"nothing was sent again: {error}") from error
+        raise UnreachableError(
+            f"the transaction did not end in order ({error}): look into the input topic, by its "
+            f"header {REPLAYS}, before you send them once more"
+        ) from error
     return len(outputs)

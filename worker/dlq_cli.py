@@ -8,16 +8,24 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from worker.dead_letters import MOST_REPLAYS, Choice, DeadLetter, latest, read, replay
+from worker.dead_letters import (
+    LONGEST_REPLAY,
+    MOST_REPLAYS,
+    Choice,
+    DeadLetter,
+    latest,
+    read,
+    replay,
+)
 from worker.errors import StopError
 from worker.event_time import event_time
 from worker.settings import Settings, options
 from worker.telemetry import Health
 from worker.watchdog import Watchdog
 
-NEEDED = {"bootstrap_servers", "input_topic", "dead_letter_topic", "startup_timeout"}
-LONGEST_REPLAY = 120.0
+NEEDED = {"bootstrap_servers", "input_topic", "dead_letter_topic"}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -72,7 +80,7 @@ def list_letters(as_json: bool, **values: Any) -> None:  # noqa: ANN401, FBT001
     table = Table("from", "rejected (UTC)", "reason", "why", "key", "bytes", "replays")
     for letter in letters:
         facts = _facts(letter)
-        table.add_row(*(str(facts[name])[:80] for name in facts))
+        table.add_row(*(Text(str(facts[name])[:80]) for name in facts))
     console = Console()
     console.print(table)
     console.print(f"{len(letters)} dead letters")

@@ -8,7 +8,7 @@ import onnxruntime as ort
 
 from worker import topics
 from worker.errors import ExitCode, StopError
-from worker.models import load_predictor
+from worker.models import blocklist, load_predictor
 from worker.service import NO_CACHE
 from worker.settings import Settings
 from worker.stores import FAILURES, open_store
@@ -28,6 +28,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("onnxruntime", f"{ort.__version__}, {', '.join(ort.get_available_providers())}")
     checks: dict[str, Callable[[Settings], str]] = {
         "bundle": _bundle,
+        "blocklist": _blocklist,
         "broker and topics": _broker,
         "cache": _cache,
     }
@@ -45,6 +46,11 @@ def _bundle(settings: Settings) -> str:
         f"{predictor.bundle.name}, {model.method} on {predictor.variant}, {model.hashtags} "
         f"hashtags, trained on text {model.protocol}; repeats its golden examples"
     )
+
+
+def _blocklist(settings: Settings) -> str:
+    blocklist(settings)
+    return settings.blocklist or "none"
 
 
 def _broker(settings: Settings) -> str:

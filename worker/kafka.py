@@ -34,6 +34,7 @@ from worker.settings import Settings
 Offsets = Mapping[tuple[str, int], int]
 """(topic, partition) → the offset to read next."""
 
+COMMIT_WITHIN = 30.0  # seconds
 _REFUSALS = (
     CommitFailedError,
     IllegalGenerationError,
@@ -101,6 +102,7 @@ def consumer(settings: Settings, slot: int = 0) -> KafkaConsumer:
         group_instance_id=settings.instance_id and f"{settings.instance_id}-{slot}",
         enable_auto_commit=False,
         auto_offset_reset="none",
+        isolation_level="read_committed",  # what a producer took back is no post
         allow_auto_create_topics=False,
         partition_assignment_strategy=(CooperativeStickyAssignor,),
         session_timeout_ms=int(settings.session_timeout * 1_000),
@@ -191,7 +193,7 @@ class KafkaSource:
             for partition, offset in offsets.items()
         }
         try:
-            self._consumer.commit(positions, timeout_ms=30_000)
+            self._consumer.commit(positions, timeout_ms=int(COMMIT_WITHIN * 1_000))
         except _REFUSALS as error:
             raise CommitRefusedError(str(error)) from error
         except KafkaError as error:

@@ -20,6 +20,7 @@ from worker.sessions import Resources
 from worker.settings import ModelSettings
 from worker.telemetry import Metrics
 
+CLOSE_WITHIN = 5.0  # seconds
 MakeResponder = Callable[[Predictor], Responder]
 log = structlog.get_logger("worker")
 
@@ -116,7 +117,7 @@ class FollowedModel:
     def __exit__(self, *exc: object) -> None:
         self._done.set()
         if self._pause:
-            self._thread.join()
+            self._thread.join(CLOSE_WITHIN)  # a model that is just being read is not waited for
 
     def current(self) -> Responder:
         """Return what answers the next batch: the new model, once it is ready."""

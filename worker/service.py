@@ -11,7 +11,7 @@ from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.errors import StartupFailedError
 from worker.intake import Intake
-from worker.kafka import KafkaSink, KafkaSource, consumer, producer
+from worker.kafka import COMMIT_WITHIN, KafkaSink, KafkaSource, consumer, producer
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
 from worker.models import FollowedModel, MakeResponder, answerer, blocklist
@@ -41,6 +41,7 @@ def serve(settings: Settings, slot: int | None) -> None:
     `slot` is the worker's number below a supervisor, with which it ends. Raises `StopError` with
     the exit code that says whether a restart may help.
     """
+    _check_times(settings)
     metrics, health = Metrics(), Health(settings.stall_timeout)
     health.beat()
     with stop_on_signal() as stop, ExitStack() as stack:
@@ -58,6 +59,16 @@ def serve(settings: Settings, slot: int | None) -> None:
         loop.run(stop)
         health.ready = False
     log.info("worker_stopped")
+
+
+def _check_times(settings: Settings) -> None:
+    """Refuse a bound that a healthy worker may break: an empty poll, a slow delivery, an outage."""
+    longest = max(settings.max_batch_time, settings.delivery_timeout + 5 + COMMIT_WITHIN, 20.0)
+    if settings.stall_timeout <= longest:
+        raise StartupFailedError(
+            f"--stall-timeout {settings.stall_timeout:g} is no longer than a step may take, "
+            f"{longest:g} s by --max-batch-time and --delivery-timeout; raise it"
+        )
 
 
 @contextmanager
@@ -81,9 +92,9 @@ def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Heal
     port = settings.http_port + slot
     try:
         return HealthServer(settings.http_host, port, metrics, health)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise StartupFailedError(
-            f"port {port} of {settings.http_host} for metrics and health: {error.strerror}; "
+            f"port {port} of {settings.http_host} for metrics and health: {error}; "
             "choose another with --http-port, or 0 for none"
         ) from error
 

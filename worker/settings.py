@@ -127,7 +127,11 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     http_host: Annotated[str, Option("Address of metrics and health.")] = "127.0.0.1"
     http_port: Annotated[
         int,
-        Option("Port of metrics and health; process i takes the i-th after it; 0: none.", least=0),
+        Option(
+            "Port of metrics and health; process i takes the i-th after it; 0: none.",
+            least=0,
+            most=65_535,
+        ),
     ] = 9464
     processes: Annotated[str, Option("Workers to supervise: a number, or auto for one a core.")] = (
         "1"
@@ -196,6 +200,11 @@ def _load_file(context: click.Context, path: Path | None, known: set[str]) -> No
         raise click.UsageError(f"{path} is not TOML: {error}") from error
     if unknown := sorted(values.keys() - known):
         raise click.UsageError(f"{path} sets {', '.join(unknown)}, which no setting is named")
+    for name, value in values.items():
+        if isinstance(value, list | dict):
+            raise click.UsageError(
+                f"{path}: {name} is one value; write several by commas, in quotes"
+            )
     context.default_map = {**(context.default_map or {}), **values}
 
 

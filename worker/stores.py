@@ -17,7 +17,7 @@ from redis.sentinel import Sentinel
 
 from worker.errors import StartupFailedError
 
-FAILURES = (redis.RedisError, OSError)
+FAILURES = (redis.RedisError, RedisClusterException, OSError)  # the second is none of the first
 SENTINEL = "redis+sentinel"
 CLUSTERS = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 Keys = Sequence[bytes]
@@ -100,10 +100,7 @@ class ClusterStore:
 
     def _connected(self) -> RedisCluster:
         if self._client is None:
-            try:
-                self._client = RedisCluster.from_url(self._url, **self._settings)
-            except RedisClusterException as error:  # which is no `RedisError`
-                raise redis.ConnectionError(str(error)) from error
+            self._client = RedisCluster.from_url(self._url, **self._settings)
         return self._client
 
 
@@ -113,6 +110,10 @@ def open_store(url: str, timeout: float) -> Store:
     `redis://`, `rediss://` and `unix://` as redis-py takes them; `redis+sentinel://[user:password@]
     host:port[,host:port…]/service[/db]`; `redis+cluster://` and `rediss+cluster://`.
     """
+    if "decode_responses" in url:
+        raise StartupFailedError(
+            "--cache is no Redis URL for us: entries are bytes, so leave out decode_responses"
+        )
     settings = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,

@@ -16,13 +16,20 @@ import structlog
 from worker.errors import ExitCode
 from worker.telemetry import Health
 
+LAST_WORDS = 5.0  # seconds for the log, which may be what hangs
 log = structlog.get_logger("worker")
 
 
 def end_process() -> None:
-    """Say where every thread stands, and be gone."""
-    faulthandler.dump_traceback(sys.stderr)
-    os._exit(ExitCode.STALLED)
+    """Say where every thread stands, and be gone, even if it is the log that hangs."""
+    last = threading.Timer(LAST_WORDS, os._exit, (ExitCode.STALLED,))
+    last.daemon = True
+    last.start()
+    try:
+        log.critical("loop_stalled")
+        faulthandler.dump_traceback(sys.stderr)
+    finally:
+        os._exit(ExitCode.STALLED)
 
 
 class Watchdog:
@@ -47,6 +54,5 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._done.wait(self._pause):
             if not self._health.live:
-                log.critical("loop_stalled", seconds=self._health.bound)
                 self._end()
                 return

@@ -91,6 +91,16 @@ def test_a_cluster_that_comes_back_is_used(tmp_path: Path) -> None:
             assert store.get([b"key"]) == [None]
 
 
+def test_a_cluster_that_goes_down_fails_as_any_does(tmp_path: Path) -> None:
+    with RedisCluster(tmp_path / "gone") as server:
+        store = open_store(server.url, TIMEOUT)
+        assert store.get([b"key"]) == [None]
+    with closing(store):
+        for _ in range(3):
+            with pytest.raises(FAILURES):
+                store.get([b"key"])
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -99,6 +109,7 @@ def test_a_cluster_that_comes_back_is_used(tmp_path: Path) -> None:
         "http://localhost",
         "redis://localhost:port",
         "redis://localhost/0?no_such_option=1",
+        "redis://localhost/0?decode_responses=true",
         "redis+cluster://localhost:port",
         "redis+sentinel://localhost:26379",
         "redis+sentinel://localhost:port/main",

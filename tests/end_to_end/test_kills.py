@@ -46,7 +46,7 @@ def test_a_call_that_never_returns_ends_the_worker(
     stream.produce_posts(texts)
     faulty = ("-m", "tests.support.crashing_worker", "hang", "after_flush", "2")
     settings: dict[str, str | float] = {"bundle": str(bundle_path), "max_batch_size": 50}
-    hanging = stream.worker(*faulty, stall_timeout=5, **settings)
+    hanging = stream.worker(*faulty, delivery_timeout=1, stall_timeout=37, **settings)
     until_gone(hanging)
     assert hanging.exit_code == ExitCode.STALLED
     log = hanging.log.read_text()

@@ -14,7 +14,7 @@ from worker.settings import ModelSettings
 
 def test_its_hashtags_are_read_in_any_spelling(tmp_path: Path) -> None:
     file = tmp_path / "blocked.txt"
-    file.write_text("#Sea\n  hills \n\n＃CAFE\u0301\n", encoding="utf-8")
+    file.write_text("\ufeff#Sea\n # hills \n\n＃CAFE\u0301\n", encoding="utf-8")
     blocked = Blocklist(file)
     assert all(name in blocked for name in ("sea", "hills", "café"))
     assert "" not in blocked

@@ -18,6 +18,8 @@ def test_the_time_of_a_post_is_read_in_both_notations(written: str, meant: str) 
     assert time.isoformat() == meant
 
 
-@pytest.mark.parametrize("written", [None, "", "yesterday"])
+@pytest.mark.parametrize(
+    "written", [None, "", "yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00"]
+)
 def test_what_is_no_time_is_none(written: str | None) -> None:
     assert event_time(written) is None

@@ -86,6 +86,11 @@ class TestWhatIsRefused:
         assert result.exit_code == 2
         assert "sets grup, zeal, which no setting is named" in result.output
 
+    def test_a_list_where_one_value_is_meant(self, tmp_path: Path) -> None:
+        result = invoke("--config", file(tmp_path, 'languages = ["en", "de"]'))
+        assert result.exit_code == 2
+        assert "languages is one value" in result.output
+
     @pytest.mark.parametrize("text", ["top = ", "\x00"])
     def test_a_file_that_is_no_toml(self, tmp_path: Path, text: str) -> None:
         result = invoke("--config", file(tmp_path, text))

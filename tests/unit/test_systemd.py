@@ -38,6 +38,5 @@ def test_its_command_is_one(tmp_path: Path) -> None:
     config = tmp_path / "worker.toml"
     config.write_text(f'bundle = "{tmp_path / "none"}"\nprocesses = "1"\nhttp_port = 0\n')
     arguments[arguments.index("--config") + 1] = str(config)
-    arguments[arguments.index("--processes") + 1] = "1"
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == ExitCode.START_FAILED, result.output

@@ -74,7 +74,7 @@ class TestSuggest:
         every = " ".join(f"#{hashtag.spelling}" for hashtag in bundle.hashtags())
         text = f"{bundle.topics()[0][0]} {every}"
         result = worker("suggest", "--bundle", str(bundle_path), text)
-        assert result.output == "no suggestions: the post carries them all\n"
+        assert result.output == "no suggestions: none is left\n"
         kept = worker("suggest", "--bundle", str(bundle_path), "--keep-present", text)
         assert len(kept.output.split("#")) == 6
 
