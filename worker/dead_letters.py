@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from worker.errors import StartupFailedError, UnreachableError
+from worker.kafka import as_record
 from worker.messages import ERRORS, Header, Output, Record
 from worker.settings import Settings
 
@@ -157,10 +158,9 @@ def _until_now(reader: KafkaConsumer, topic: str) -> Iterator[Record]:
     }:
         for records in reader.poll(500).values():
             heard = time.monotonic()
-            for r in records:
-                if r.offset < ends[TopicPartition(r.topic, r.partition)]:
-                    yield Record(r.topic, r.partition, r.offset, r.key, r.value,
-                                 tuple(r.headers), r.timestamp)  # fmt: skip
+            for one in records:
+                if one.offset < ends[TopicPartition(one.topic, one.partition)]:
+                    yield as_record(one)
         if time.monotonic() - heard > SILENCE:
             raise UnreachableError(f"{topic}: the broker sent nothing for {SILENCE:.0f} s")
 

@@ -19,10 +19,6 @@ class Skipped(StrEnum):
     LANGUAGE = "language"
     AGE = "age"
 
-    @property
-    def rejected(self) -> None:
-        """Nothing: what is passed over is no dead letter."""
-
 
 @dataclass(frozen=True)
 class Intake:

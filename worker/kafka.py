@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     AuthorizationError,
@@ -83,6 +84,14 @@ class Sink(Protocol):
         ...
 
 
+def as_record(read: ConsumerRecord) -> Record:
+    """Return what the client read as our own."""
+    return Record(
+        read.topic, read.partition, read.offset, read.key, read.value, tuple(read.headers),
+        read.timestamp,
+    )  # fmt: skip
+
+
 def next_offsets(records: Iterable[Record]) -> dict[tuple[str, int], int]:
     """Return what is to be committed once these records are answered."""
     return {(r.topic, r.partition): r.offset + 1 for r in records}
@@ -154,13 +163,7 @@ class KafkaSource:
             ) from error
         except KafkaError as error:
             raise _failure("poll", error) from error
-        return [
-            Record(
-                r.topic, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp
-            )
-            for records in polled.values()
-            for r in records
-        ]  # fmt: skip
+        return [as_record(one) for records in polled.values() for one in records]
 
     def rewind(self) -> None:
         """Seek every owned partition to its committed offset."""

@@ -52,7 +52,7 @@ class Loop:
             return
         started = time.monotonic()
         outcomes = self.models.current().respond(records)
-        self.rejects.check(one.rejected is not None for one in outcomes)
+        self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
         outputs = [one for one in outcomes if isinstance(one, Output)]
         self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
