@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from worker.delivery import CommitRefusedError, Sink, Source, next_offsets
 from worker.errors import RetryLaterError
 from worker.intake import Skipped
-from worker.kafka import CommitRefusedError, Sink, Source, next_offsets
 from worker.messages import Output, Record
 from worker.models import Models
 from worker.rejects import RejectLimit

@@ -5,6 +5,7 @@ served.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,6 +84,7 @@ class Predictor:
         further = [card.name for card in bundle.manifest.inputs if card.name != IDS]
         self._names = [IDS, *further]
         self._further = [self._reader(name) for name in further]
+        self.longest_call = 0.0  # seconds; known once warm
         self.hashtags = bundle.hashtags()
         try:
             self._runner = self._opened(bundle, resources)
@@ -145,13 +147,16 @@ class Predictor:
     def warm_up(self, times: int = 1) -> None:
         """Answer the largest batch of the longest posts, so that the first post need not wait.
 
-        All the memory that a call can take is taken here: what is too much fails at the start.
+        All the memory that a call can take is taken here: what is too much fails at the start. The
+        last call's time is kept.
         """
         model = self.bundle.manifest.model
         further = tuple(np.zeros(MAX_CONTEXT, dtype=np.int64) for _ in self._further)
         words = np.arange(model.max_words) % model.vocabulary
         for _ in range(times):
+            started = time.perf_counter()
             self.predict([ModelInput(words, b"", further)] * self.batch)
+            self.longest_call = time.perf_counter() - started
 
     def _run(self, batch: list[ModelInput]) -> Iterator[Prediction]:
         columns = zip(*((item.ids, *item.further) for item in batch), strict=True)

@@ -1,5 +1,6 @@
 """One worker, from its settings to its exit code."""
 
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ import structlog
 
 from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
+from worker.clients import member
+from worker.delivery import COMMIT_WITHIN, FLUSH_MORE, Sink, Source
 from worker.errors import StartupFailedError
 from worker.intake import Intake
-from worker.kafka import COMMIT_WITHIN, KafkaSink, KafkaSource, consumer, producer
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
 from worker.models import FollowedModel, MakeResponder, answerer, blocklist
@@ -25,6 +27,7 @@ from worker.topics import broker, ensure_topics, place_new_group
 from worker.watchdog import Watchdog
 
 NO_CACHE = "none"
+SHORTEST_STALL = 20.0  # seconds; a rewind asks the broker so long
 log = structlog.get_logger("worker")
 
 
@@ -41,7 +44,6 @@ def serve(settings: Settings, slot: int | None) -> None:
     `slot` is the worker's number below a supervisor, with which it ends. Raises `StopError` with
     the exit code that says whether a restart may help.
     """
-    _check_times(settings)
     metrics, health = Metrics(), Health(settings.stall_timeout)
     health.beat()
     with stop_on_signal() as stop, ExitStack() as stack:
@@ -51,6 +53,7 @@ def serve(settings: Settings, slot: int | None) -> None:
             stack.enter_context(_health_server(settings, slot or 0, metrics, health))
         respond = stack.enter_context(_responders(settings, metrics))
         models = FollowedModel(settings, respond, metrics, settings.model_refresh)
+        _check_times(settings, models.current().answerer.predictor)
         stack.enter_context(models)
         source, sink = stack.enter_context(_member(settings, slot or 0, stop, health))
         loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health)
@@ -61,31 +64,32 @@ def serve(settings: Settings, slot: int | None) -> None:
     log.info("worker_stopped")
 
 
-def _check_times(settings: Settings) -> None:
-    """Refuse a bound that a healthy worker may break: an empty poll, a slow delivery, an outage."""
-    longest = max(settings.max_batch_time, settings.delivery_timeout + 5 + COMMIT_WITHIN, 20.0)
+def _check_times(settings: Settings, predictor: Predictor) -> None:
+    """Refuse a bound that a healthy worker may break: an empty poll, a slow delivery, an outage.
+
+    The group's own bound, `max.poll.interval.ms`, is a multiple of this one.
+    """
+    inferring = math.ceil(settings.max_batch_size / predictor.batch) * predictor.longest_call
+    publishing = settings.delivery_timeout + FLUSH_MORE + COMMIT_WITHIN
+    longest = max(settings.max_batch_time, inferring + publishing, SHORTEST_STALL)
     if settings.stall_timeout <= longest:
         raise StartupFailedError(
             f"--stall-timeout {settings.stall_timeout:g} is no longer than a step may take, "
-            f"{longest:g} s by --max-batch-time and --delivery-timeout; raise it"
+            f"{longest:.3g} s by --max-batch-size, --max-batch-time and --delivery-timeout; "
+            "raise it"
         )
 
 
 @contextmanager
 def _member(
     settings: Settings, slot: int, stop: threading.Event, health: Health
-) -> Iterator[tuple[KafkaSource, KafkaSink]]:
+) -> Iterator[tuple[Source, Sink]]:
     """Join the consumer group, once its topics are there; from then on the loop must move."""
     with broker(settings, stop) as admin:
         ensure_topics(admin, settings)
         place_new_group(admin, settings)
-        sender, member = producer(settings), consumer(settings, slot)
-    with (
-        Watchdog(health),
-        closing(KafkaSource(member)) as source,
-        closing(KafkaSink(sender, source, settings.delivery_timeout)) as sink,
-    ):
-        yield source, sink
+    with Watchdog(health), member(settings, slot) as parts:
+        yield parts
 
 
 def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Health) -> HealthServer:

@@ -62,6 +62,17 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     bootstrap_servers: Annotated[str, Option("Kafka brokers, host:port, by commas.")] = (
         "127.0.0.1:9092"
     )
+    client: Annotated[
+        Literal["kafka-python", "confluent-kafka"],
+        Option("Kafka client; confluent-kafka comes with tagstream[fast]."),
+    ] = "kafka-python"
+    delivery: Annotated[
+        Literal["at-least-once", "exactly-once"],
+        Option("exactly-once: in transactions, for readers of committed records."),
+    ] = "at-least-once"
+    profile: Annotated[
+        Literal["throughput", "latency"], Option("What the client is tuned for.")
+    ] = "latency"
     group: Annotated[str, Option("Consumer group that shares the posts.")] = "tagstream-worker"
     input_topic: Annotated[str, Option("Topic that posts come from.")] = "tweets"
     output_topic: Annotated[str, Option("Topic that suggestions go to.")] = "suggestions"
@@ -74,7 +85,8 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         Literal["earliest", "latest"], Option("Where a group without offsets begins.")
     ] = "earliest"
     instance_id: Annotated[
-        str | None, Option("Name of this member across restarts (static membership).")
+        str | None,
+        Option("Name of this worker, the same after a restart: keeps its partitions for it."),
     ] = None
     session_timeout: Annotated[
         float, Option("Seconds after which a silent member's partitions are taken.", least=1)

@@ -1,7 +1,7 @@
 """One contract of source and sink, held by Kafka and by the fake that other tests rely on."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,8 @@ from deploy.local.process import wait_until
 from tests.conftest import Addresses
 from tests.support.inmemory import InMemorySink, InMemorySource, InMemoryTopic
 from tests.support.streams import Reader, Stream
-from worker.kafka import KafkaSink, KafkaSource, Sink, Source, consumer, next_offsets, producer
+from worker.clients import member
+from worker.delivery import Sink, Source, next_offsets
 from worker.messages import Output, Record
 from worker.settings import Settings
 
@@ -57,12 +58,15 @@ class InMemoryTransport:
 
 
 class KafkaTransport:
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, client: str, delivery: str) -> None:
         self._stream = stream
         self._member = ExitStack()
         self._reader: Reader | None = None
         self.output_topic = stream.suggestions
         self._settings = Settings(
+            client=client,  # type: ignore[arg-type] # from the parameters below
+            delivery=delivery,  # type: ignore[arg-type]
+            instance_id="one",
             bootstrap_servers=stream.addresses.kafka,
             group=stream.group,
             input_topic=stream.posts,
@@ -74,10 +78,7 @@ class KafkaTransport:
 
     def join(self) -> tuple[Source, Sink]:
         self.leave()
-        source = self._member.enter_context(closing(KafkaSource(consumer(self._settings))))
-        sink = KafkaSink(producer(self._settings), source, 10)
-        self._member.callback(sink.close)
-        return source, sink
+        return self._member.enter_context(member(self._settings))
 
     def leave(self) -> None:
         self._member.close()
@@ -91,7 +92,14 @@ class KafkaTransport:
         ]
 
 
-@pytest.fixture(params=["memory", "kafka"])
+KINDS = [
+    f"{client} {delivery}"
+    for client in ("kafka-python", "confluent-kafka")
+    for delivery in ("at-least-once", "exactly-once")
+]
+
+
+@pytest.fixture(params=["memory", *KINDS])
 def transport(request: pytest.FixtureRequest, unique: str, tmp_path: Path) -> Iterator[Transport]:
     if request.param == "memory":
         yield InMemoryTransport()
@@ -99,7 +107,7 @@ def transport(request: pytest.FixtureRequest, unique: str, tmp_path: Path) -> It
     addresses: Addresses = request.getfixturevalue("addresses")
     stream = Stream(addresses, unique, tmp_path, partitions=PARTITIONS)
     stream.create_topics()
-    kafka = KafkaTransport(stream)
+    kafka = KafkaTransport(stream, *request.param.split())
     yield kafka
     kafka.leave()
     stream.stop()

@@ -1,7 +1,8 @@
 """What only the real broker can show of source and sink."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,24 @@ from kafka.admin import MemberToRemove
 from deploy.local.process import wait_until
 from tests.conftest import Addresses
 from tests.support.streams import Stream
-from worker.errors import FatalError
-from worker.kafka import (
+from worker import clients
+from worker.delivery import (
+    TRANSACTION_WITHIN,
     CommitRefusedError,
-    KafkaSink,
-    KafkaSource,
-    consumer,
+    Sink,
+    Source,
     next_offsets,
-    producer,
 )
+from worker.errors import FatalError, RetryLaterError
+from worker.kafka_sender import KafkaSender
+from worker.librdkafka_sender import RdSender
 from worker.messages import Output, Record
 from worker.settings import Settings
+from worker.sinks import Sender
 from worker.topics import partitions
+
+Joined = AbstractContextManager[tuple[Source, Sink]]
+Member = Callable[..., Joined]
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def stream(addresses: Addresses, unique: str, tmp_path: Path) -> Iterator[Stream
     stream.stop()
 
 
-def settings(stream: Stream, **more: float) -> Settings:
+def settings(stream: Stream, **more: str | float) -> Settings:
     return Settings(
         bootstrap_servers=stream.addresses.kafka,
         group=stream.group,
@@ -43,16 +50,23 @@ def settings(stream: Stream, **more: float) -> Settings:
     )
 
 
-@contextmanager
-def member(stream: Stream, **more: float) -> Iterator[tuple[KafkaSource, KafkaSink]]:
-    chosen = settings(stream, **more)
-    with closing(KafkaSource(consumer(chosen))) as source:
-        sink = KafkaSink(producer(chosen), source, chosen.delivery_timeout)
-        with closing(sink):
-            yield source, sink
+@pytest.fixture(params=["kafka-python", "confluent-kafka"])
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def read(source: KafkaSource, count: int) -> list[Record]:
+@pytest.fixture(params=["at-least-once", "exactly-once"])
+def member(request: pytest.FixtureRequest, stream: Stream, client: str) -> Member:
+    """What joins the group; `slot` names the member."""
+
+    def join(slot: int = 0, **more: float) -> Joined:
+        modes = {"client": client, "delivery": request.param}
+        return clients.member(settings(stream, instance_id="one", **modes, **more), slot)
+
+    return join
+
+
+def read(source: Source, count: int) -> list[Record]:
     records: list[Record] = []
 
     def enough() -> bool:
@@ -63,25 +77,26 @@ def read(source: KafkaSource, count: int) -> list[Record]:
     return records
 
 
-def test_posts_that_were_deleted_before_they_were_read_stop_the_worker(stream: Stream) -> None:
+def test_posts_that_were_deleted_before_they_were_read_stop_the_worker(
+    stream: Stream, member: Member
+) -> None:
     stream.produce([(b"key", b"one")] * 4)
-    with member(stream) as (source, sink):
+    with member() as (source, sink):
         records = read(source, 4)
         offsets = {(records[0].topic, records[0].partition): 1}
         sink.publish([], offsets)
     with closing(KafkaAdminClient(bootstrap_servers=stream.addresses.kafka)) as admin:
         admin.delete_records({TopicPartition(stream.posts, records[0].partition): 3})
-    with member(stream) as (source, _), pytest.raises(FatalError, match="retention"):
+    with member() as (source, _), pytest.raises(FatalError, match="retention"):
         read(source, 1)
 
 
-def test_a_commit_of_a_member_that_was_removed_is_refused(stream: Stream) -> None:
+def test_a_commit_of_a_member_that_was_removed_is_refused(stream: Stream, member: Member) -> None:
     stream.produce([(b"key", b"one")])
-    with member(stream) as (source, sink):
+    with member() as (source, sink):
         records = read(source, 1)
         with closing(KafkaAdminClient(bootstrap_servers=stream.addresses.kafka)) as admin:
-            (described,) = admin.describe_groups([stream.group]).values()
-            gone = MemberToRemove(member_id=described["members"][0]["member_id"])
+            gone = MemberToRemove(group_instance_id="one-0")
             admin.remove_group_members(stream.group, [gone])
         with pytest.raises(CommitRefusedError):
             sink.publish([], next_offsets(records))
@@ -89,12 +104,12 @@ def test_a_commit_of_a_member_that_was_removed_is_refused(stream: Stream) -> Non
         source.rewind()
 
 
-def test_an_output_that_the_broker_refuses_commits_nothing(stream: Stream) -> None:
+def test_an_output_that_the_broker_refuses_commits_nothing(stream: Stream, member: Member) -> None:
     stream.produce([(b"key", b"one")])
-    with member(stream, delivery_timeout=2) as (source, sink):
+    with member(delivery_timeout=2) as (source, sink):
         records = read(source, 1)
         too_large = Output(stream.suggestions, b"key", b"x" * 1_048_600)
-        with pytest.raises(FatalError, match="MessageSizeTooLarge"):
+        with pytest.raises(FatalError, match=r"(?i)message.?size.?too.?large|msg_size"):
             sink.publish([too_large], next_offsets(records))
         assert stream.committed() == {}
         # One refused record does not poison those after it.
@@ -105,12 +120,55 @@ def test_an_output_that_the_broker_refuses_commits_nothing(stream: Stream) -> No
     assert answers.records[0].value == b"fine"
 
 
-def test_partitions_added_later_are_read_from_their_beginning(stream: Stream) -> None:
+def test_partitions_added_later_are_read_from_their_beginning(
+    stream: Stream, member: Member
+) -> None:
     stream.produce([(b"key", b"one")])
-    with member(stream) as (source, sink):
+    with member() as (source, sink):
         sink.publish([], next_offsets(read(source, 1)))
         with closing(KafkaAdminClient(bootstrap_servers=stream.addresses.kafka)) as admin:
             admin.create_partitions({stream.posts: 6})
             assert wait_until(lambda: partitions(admin, (stream.posts,))[stream.posts] == 6, 30)
         stream.produce([(str(n).encode(), b"more") for n in range(60)])
         assert {record.partition for record in read(source, 60)} == set(range(6))
+
+
+def test_what_a_transaction_takes_back_is_never_read(stream: Stream, client: str) -> None:
+    stream.produce([(b"key", b"one")])
+    modes = {"client": client, "delivery": "exactly-once", "instance_id": "one"}
+    with clients.member(settings(stream, **modes)) as (source, sink):
+        records = read(source, 1)
+        outputs = [
+            Output(stream.suggestions, b"key", value) for value in (b"good", b"bad" * 400_000)
+        ]
+        with pytest.raises(FatalError):
+            sink.publish(outputs, next_offsets(records))
+        source.rewind()
+        sink.publish(outputs[:1], next_offsets(read(source, 1)))
+    answers = stream.answers()
+    answers.rest()
+    assert [record.value for record in answers.records] == [b"good"]
+
+
+def test_a_restarted_worker_ends_the_transaction_of_the_killed_one(
+    stream: Stream, client: str
+) -> None:
+    stream.produce([(b"key", b"one")])
+    chosen = settings(stream, client=client, instance_id="one", session_timeout=6)
+    make = KafkaSender.transactional if client == "kafka-python" else RdSender.transactional
+    killed: Sender = make(chosen, 0)
+    killed.begin()
+    killed.deliver([Output(stream.suggestions, b"key", b"half")])
+    started = time.monotonic()
+    modes = {"client": client, "delivery": "exactly-once", "instance_id": "one"}
+    with clients.member(settings(stream, **modes)) as (source, sink):
+        answer = Output(stream.suggestions, b"key", b"whole")
+        sink.publish([answer], next_offsets(read(source, 1)))
+    answers = stream.answers()
+    answers.until(lambda: len(answers.records) == 1)
+    # Not after the transaction's own time ran out, but at once.
+    assert time.monotonic() - started < TRANSACTION_WITHIN
+    assert answers.records[0].value == b"whole"
+    with pytest.raises(RetryLaterError):
+        killed.deliver([Output(stream.suggestions, b"key", b"too late")])
+    killed.drop()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from export.bundle import Bundle
 from tests.support.inmemory import InMemorySink, InMemorySource, InMemoryTopic
 from tests.support.loops import Bench, CountingPredictor, coordinates, post
+from worker.delivery import Offsets
 from worker.errors import RetryLaterError
-from worker.kafka import Offsets
 from worker.messages import Output, decode_suggestion
 from worker.predictor import Predictor
 from worker.settings import Settings

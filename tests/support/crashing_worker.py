@@ -14,10 +14,11 @@ from typing import Any
 from kafka.coordinator.consumer import ConsumerCoordinator
 
 from worker.cli import main
-from worker.kafka import KafkaSink, KafkaSource
+from worker.kafka import KafkaSource
+from worker.sinks import AtLeastOnceSink
 
 POINTS: dict[str, tuple[type, str]] = {
-    "before_send": (KafkaSink, "publish"),
+    "before_send": (AtLeastOnceSink, "publish"),
     "after_flush": (KafkaSource, "commit"),
     "inside_commit": (ConsumerCoordinator, "_send_offset_commit_request"),
 }

@@ -1,9 +1,9 @@
-"""A topic, a source and a sink in memory, which promise what `worker.kafka` promises, no more."""
+"""A topic, a source and a sink in memory, which promise what `worker.delivery` asks, no more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from worker.kafka import CommitRefusedError, Offsets
+from worker.delivery import CommitRefusedError, Offsets
 from worker.messages import Output, Record
 from worker.predictor import ModelInput, Prediction
 

@@ -130,6 +130,7 @@ class Reader:
         self._consumer = KafkaConsumer(
             bootstrap_servers=addresses.kafka,
             enable_auto_commit=False,
+            isolation_level="read_committed",
             reconnect_backoff_max_ms=1_000,
             max_partition_fetch_bytes=8_000_000,
         )

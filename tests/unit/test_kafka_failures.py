@@ -14,8 +14,9 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
+from worker.delivery import CommitRefusedError
 from worker.errors import FatalError, RetryLaterError, UnreachableError
-from worker.kafka import CommitRefusedError, KafkaSource
+from worker.kafka import KafkaSource
 from worker.settings import Settings
 from worker.topics import broker, place_new_group
 

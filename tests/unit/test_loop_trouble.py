@@ -9,8 +9,8 @@ import pytest
 from export.bundle import Bundle
 from tests.support.inmemory import InMemorySink, InMemorySource, InMemoryTopic
 from tests.support.loops import Bench, post
+from worker.delivery import Offsets
 from worker.errors import RetryLaterError, TooManyRejectsError
-from worker.kafka import Offsets
 from worker.messages import Output, Record
 from worker.predictor import Predictor
 from worker.rejects import RejectLimit
