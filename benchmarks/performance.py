@@ -60,6 +60,7 @@ def pages() -> dict[str, str]:
             processor=found["predictor"]["machine"],
             first=FIRST,
             variants=CPU_VARIANTS,
+            floor_latency=_floor_latency(models[FIRST]["rows"]),
             tables={name: _table(model["rows"]) for name, model in models.items()},
         ),
         "performance.svg": environment.get_template("performance.svg.j2").render(
@@ -77,6 +78,13 @@ def best(rows: list[dict[str, Any]], side: str, batch: int | None = None) -> flo
             if row["side"] == side and batch in {None, row["batch"]}
         )
     )
+
+
+def _floor_latency(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the matrix products of a single post as a share of today's practice, in a process."""
+    alone = [row for row in rows if row["processes"] == 1]
+    naive = best(alone, LIBRARIES, 1)
+    return {name: best(alone, FLOOR + name, 1) / naive for name in CPU_VARIANTS}
 
 
 def _table(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
