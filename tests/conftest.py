@@ -39,17 +39,6 @@ SMALL = FitSettings(
 torch.set_num_threads(1)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=1, help="Workers killed at random moments.")
-    parser.addoption("--record", action="store_true", help="Keep what broke in benchmarks/results.")
-
-
-@pytest.fixture(scope="session")
-def kills(request: pytest.FixtureRequest) -> int:
-    """How many workers are killed at random moments."""
-    return int(request.config.getoption("--kills"))
-
-
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with train, dev and test: 2,400 posts on 20 planted subjects."""

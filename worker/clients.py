@@ -43,7 +43,8 @@ def _kafka_python(settings: Settings, slot: int) -> Parts:
         return KafkaSender.transactional(settings, slot)
 
     with mapped("connect"):
-        return KafkaSource(consumer(settings, slot)), make
+        joined = consumer(settings, slot)
+    return KafkaSource(joined, static=settings.instance_id is not None), make
 
 
 def _librdkafka(settings: Settings, slot: int) -> Parts:

@@ -87,8 +87,9 @@ def consumer(settings: Settings, slot: int = 0) -> KafkaConsumer:
 class KafkaSource:
     """The input topic, as one member of a consumer group reads it."""
 
-    def __init__(self, member: KafkaConsumer) -> None:
+    def __init__(self, member: KafkaConsumer, *, static: bool = False) -> None:
         self._consumer = member
+        self._to_rejoin = static
         self.membership: ConsumerGroupMetadata | None = None
 
     def poll(self, max_records: int, timeout: float) -> list[Record]:
@@ -108,6 +109,11 @@ class KafkaSource:
             raise failure("poll", error) from error
         # Taken now: after an eviction it would name no generation, and a broker takes that commit.
         self.membership = self._consumer.group_metadata()
+        if self._to_rejoin and self.membership.generation_id >= 0:
+            # Only a leader sees partitions that are added. A static one that was restarted is given
+            # what it had without being told that it leads, until it joins once more.
+            self._consumer._coordinator.request_rejoin()  # noqa: SLF001 - no other way
+            self._to_rejoin = False
         if polled and self.membership.generation_id < 0:
             raise CommitRefusedError("the group took this member's partitions")
         return [as_record(one) for records in polled.values() for one in records]

@@ -1,16 +1,13 @@
 """Streams on real services, and posts to send through them."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.record import record
 from deploy.local.services import Services
 from export.text import without_hashtags
 from tests.conftest import Addresses
-from tests.support.kills import Verdict
 from tests.support.streams import Stream
 from trainer.corpus import split
 
@@ -39,15 +36,6 @@ def fragile(own_services: Services, unique: str, tmp_path: Path) -> Iterator[Str
     stream.create_topics()
     yield stream
     stream.stop()
-
-
-@pytest.fixture(scope="session")
-def verdicts(request: pytest.FixtureRequest) -> Iterator[dict[str, Verdict]]:
-    """What became of the posts, by what was broken; kept as a result where asked."""
-    found: dict[str, Verdict] = {}
-    yield found
-    if request.config.getoption("--record"):
-        record("kills", "make chaos", {event: asdict(verdict) for event, verdict in found.items()})
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,21 @@ def test_partitions_added_later_are_read_from_their_beginning(
         assert {record.partition for record in read(source, 60)} == set(range(6))
 
 
+def test_a_restarted_member_sees_partitions_added_later(stream: Stream, client: str) -> None:
+    stream.produce([(b"key", b"one")])
+    chosen = settings(stream, client=client, instance_id="one")
+    with clients.member(chosen) as (source, sink):
+        sink.publish([], next_offsets(read(source, 1)))
+    with clients.member(chosen) as (source, _):
+        stream.produce([(b"key", b"two")])
+        read(source, 1)
+        with closing(KafkaAdminClient(bootstrap_servers=stream.addresses.kafka)) as admin:
+            admin.create_partitions({stream.posts: 6})
+            assert wait_until(lambda: partitions(admin, (stream.posts,))[stream.posts] == 6, 30)
+        stream.produce([(str(n).encode(), b"more") for n in range(60)])
+        assert {record.partition for record in read(source, 60)} == set(range(6))
+
+
 def test_what_a_transaction_takes_back_is_never_read(stream: Stream, client: str) -> None:
     stream.produce([(b"key", b"one")])
     modes = {"client": client, "delivery": "exactly-once", "instance_id": "one"}

@@ -12,15 +12,25 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka.coordinator.consumer import ConsumerCoordinator
+from kafka.producer.transaction_manager import EndTxnHandler, TransactionManager
 
 from worker.cli import main
 from worker.kafka import KafkaSource
-from worker.sinks import AtLeastOnceSink
+from worker.kafka_sender import KafkaSender
+from worker.sinks import AtLeastOnceSink, ExactlyOnceSink
 
-POINTS: dict[str, tuple[type, str]] = {
-    "before_send": (AtLeastOnceSink, "publish"),
-    "after_flush": (KafkaSource, "commit"),
-    "inside_commit": (ConsumerCoordinator, "_send_offset_commit_request"),
+POINTS: dict[str, dict[str, tuple[type, str]]] = {
+    "at-least-once": {
+        "before_send": (AtLeastOnceSink, "publish"),
+        "after_flush": (KafkaSource, "commit"),
+        "inside_commit": (ConsumerCoordinator, "_send_offset_commit_request"),
+    },
+    "exactly-once": {
+        "before_begin": (ExactlyOnceSink, "publish"),
+        "after_send": (KafkaSender, "commit"),
+        "before_commit": (TransactionManager, "begin_commit"),
+        "commit_unheard": (EndTxnHandler, "handle_response"),
+    },
 }
 
 
@@ -55,6 +65,7 @@ def fail_at(owner: type, name: str, times: int, fault: Callable[[], None]) -> No
 
 if __name__ == "__main__":
     fault, point, times = sys.argv[1:4]
-    fail_at(*POINTS[point], int(times), FAULTS[fault])
+    points = {name: target for some in POINTS.values() for name, target in some.items()}
+    fail_at(*points[point], int(times), FAULTS[fault])
     sys.argv = ["worker", *sys.argv[4:]]
     main()

@@ -15,7 +15,7 @@ from deploy.local.worker import WorkerProcess
 from tests.conftest import Addresses
 from worker.messages import Suggestion, decode_suggestion
 
-PATIENCE = 90.0  # seconds without news until a test gives up
+PATIENCE = 150.0  # seconds without news until a test gives up; a hung worker is ended before
 
 
 @dataclass

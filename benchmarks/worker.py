@@ -1,0 +1,220 @@
+"""What a worker adds to the predictor: `python -m benchmarks.worker`.
+
+CPU time of the whole process, by post, on a backlog: of the worker's loop, of the bare predictor,
+and of the bare client, which polls, sends the same bytes, flushes and commits. All take turns in
+one run; figures are medians. The same for the cache, beside redis-py alone.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import click
+
+from benchmarks.made_up import PAPER, MadeUp
+from benchmarks.record import record
+from benchmarks.stream import Backlog, backlog, texts
+from export.bundle import read_bundle
+from export.manifest import CPU_VARIANTS
+from worker.answers import Answerer
+from worker.cache import Cache, NoCache, RedisCache
+from worker.delivery import next_offsets
+from worker.intake import Intake
+from worker.loop import Loop
+from worker.messages import Output, Record
+from worker.models import OneModel
+from worker.predictor import Predictor
+from worker.rejects import RejectLimit
+from worker.responder import Responder
+from worker.settings import Settings
+from worker.stores import open_store
+from worker.telemetry import Health, Metrics
+
+REPEATS, POSTS = 5, 10_000
+KAFKA_CLIENTS = ("kafka-python", "confluent-kafka")
+BARE, EMPTY, FULL = "redis-py alone", "every post a miss", "every post a hit"
+
+
+@click.command()
+def main() -> None:
+    """Measure both and keep what came out."""
+    made = MadeUp("tab-lstm", PAPER)
+    with backlog() as stream:
+        posts = texts(made, POSTS)
+        stream.fill(posts)
+        bundle = read_bundle(made.write(stream.folder))
+        predictors = {name: Predictor(bundle, name) for name in CPU_VARIANTS}
+        workloads = {name: Workload(stream, one, posts) for name, one in predictors.items()}
+        costs = {name: cost(one) for name, one in workloads.items()}
+        caches = {name: cache(one) for name, one in workloads.items()}
+    figures = {"posts": POSTS, "repeats": REPEATS, "cost": costs, "cache": caches}
+    click.echo(record("worker", "python -m benchmarks.worker", figures))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Posts in a topic, and a predictor that answers them."""
+
+    stream: Backlog
+    predictor: Predictor
+    posts: Sequence[str]
+
+    def responder(self, settings: Settings, kept: Cache | None = None) -> Responder:
+        """Return what answers as a worker does."""
+        answerer = Answerer(self.predictor, settings.top)
+        return Responder(Intake.of(settings), answerer, kept or NoCache(), settings, Metrics())
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The topic, read once."""
+        settings = self.stream.settings()
+        with self.stream.member(settings) as (source, _, first):
+            read = list(first)
+            while len(read) < len(self.posts):
+                read.extend(source.poll(settings.max_batch_size, 0.5))
+        return read
+
+    @cached_property
+    def outputs(self) -> dict[str, Output]:
+        """What a worker publishes, by the post's coordinates."""
+        responder = self.responder(self.stream.settings())
+        found = responder.respond(self.records)
+        return {
+            one.coordinates: output
+            for one, output in zip(self.records, found, strict=True)
+            if isinstance(output, Output)
+        }
+
+    def batches(self, size: int) -> Iterator[list[Record]]:
+        """Yield the topic's records as they come."""
+        return (self.records[at : at + size] for at in range(0, len(self.records), size))
+
+
+def cost(work: Workload) -> dict[str, Any]:
+    """Return microseconds of CPU a post: predictor, and worker and bare loop by client."""
+    sides: dict[str, Callable[[], float]] = {"predictor": lambda: _predictor(work)}
+    for client in KAFKA_CLIENTS:
+        sides[f"worker, {client}"] = lambda client=client: _worker(work, client)  # type: ignore[misc]
+        sides[f"bare {client}"] = lambda client=client: _bare(work, client)  # type: ignore[misc]
+    taken = _medians(sides)
+    found: dict[str, Any] = {"microseconds_a_post": taken}
+    for client in KAFKA_CLIENTS:
+        whole, bare = taken[f"worker, {client}"], taken[f"bare {client}"]
+        rest = whole - taken["predictor"] - bare
+        found[client] = {
+            "predictor_of_worker": round(taken["predictor"] / whole, 3),
+            "rest_of_bare_client": round(rest / bare, 3),
+        }
+    return found
+
+
+def cache(work: Workload) -> dict[str, Any]:
+    """Return microseconds of a post's time with and without the cache, and when it pays.
+
+    Time, not CPU: a worker waits for Redis, which computes on the same cores.
+    """
+    settings = work.stream.settings()
+    url = work.stream.services.redis.url
+    with closing(open_store(url, 1.0)) as store:
+        metrics = Metrics()
+        kept = RedisCache(store, work.predictor, metrics, prefix="bench")
+        plain, cached = work.responder(settings), work.responder(settings, kept)
+
+        def empty() -> float:
+            work.stream.services.redis.restart()
+            return _timed(lambda: _respond(work, cached, settings.max_batch_size))
+
+        taken = _medians(
+            {
+                "no cache": lambda: _timed(lambda: _respond(work, plain, settings.max_batch_size)),
+                EMPTY: empty,
+                FULL: lambda: _timed(lambda: _respond(work, cached, settings.max_batch_size)),
+                BARE: lambda: _timed(lambda: _redis(work, url, settings.max_batch_size)),
+            }
+        )
+    pays = (taken[EMPTY] - taken["no cache"]) / (taken[EMPTY] - taken[FULL])
+    return {"microseconds_a_post": taken, "pays_from_a_hit_ratio_of": round(pays, 3)}
+
+
+def _medians(sides: dict[str, Callable[[], float]]) -> dict[str, float]:
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for repeat in range(1 + REPEATS):
+        for name, side in sides.items():
+            taken = side()
+            if repeat:  # the first warms up
+                seconds[name].append(taken)
+    return {name: round(1e6 * median(some), 1) for name, some in seconds.items()}
+
+
+def _timed(run: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    run()
+    return (time.perf_counter() - started) / POSTS
+
+
+def _predictor(work: Workload) -> float:
+    """Return seconds of CPU a post for reading and inference alone, in the worker's batches."""
+    size = work.stream.settings().max_batch_size
+    started = time.process_time()
+    for at in range(0, len(work.posts), size):
+        inputs = work.predictor.encode(work.posts[at : at + size])
+        work.predictor.predict([one for one in inputs if not one.empty])
+    return (time.process_time() - started) / len(work.posts)
+
+
+def _worker(work: Workload, client: str) -> float:
+    """Return seconds of CPU a post of the loop as a worker runs it."""
+    settings = work.stream.settings(client=client)
+    model = OneModel(work.responder(settings))
+    with work.stream.member(settings) as (source, sink, first):
+        metrics = Metrics()
+        loop = Loop(
+            source, sink, model, RejectLimit(ratio=1.0, run=0), settings, metrics, Health(60.0)
+        )
+        read = len(first)
+        started = time.process_time()
+        while (done := _answered(metrics)) < len(work.posts) - read:
+            loop.step()
+        return (time.process_time() - started) / done
+
+
+def _answered(metrics: Metrics) -> int:
+    return int(metrics.registry.get_sample_value("messaging_client_sent_messages_total") or 0)
+
+
+def _bare(work: Workload, client: str) -> float:
+    """Return seconds of CPU a post of the client: poll, send the same bytes, flush, commit."""
+    settings, outputs = work.stream.settings(client=client), work.outputs
+    with work.stream.member(settings) as (source, sink, first):
+        done, due = 0, len(work.posts) - len(first)
+        started = time.process_time()
+        while done < due:
+            records = source.poll(settings.max_batch_size, settings.max_batch_time)
+            if records:
+                sink.publish([outputs[one.coordinates] for one in records], next_offsets(records))
+            done += len(records)
+        return (time.process_time() - started) / done
+
+
+def _respond(work: Workload, responder: Responder, size: int) -> None:
+    for some in work.batches(size):
+        responder.respond(some)
+
+
+def _redis(work: Workload, url: str, size: int) -> None:
+    """Ask for as many keys and write values of the same size, with redis-py and nothing else."""
+    value = bytes(8 * work.predictor.bundle.manifest.model.ranked + 32)
+    with closing(open_store(url, 1.0)) as store:
+        for some in work.batches(size):
+            keys = [b"bare" + one.coordinates.encode() for one in some]
+            store.get(keys)
+            store.put(dict.fromkeys(keys, (value, 3_600)))
+
+
+if __name__ == "__main__":
+    main()
