@@ -16,6 +16,8 @@ from worker.errors import ExitCode, StopError
 from worker.messages import Post
 from worker.settings import ModelSettings, Settings, options, shown
 
+MORE_TO_STOP = 15.0  # seconds that a supervisor has beyond its workers
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tagstream")
@@ -47,7 +49,9 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
     if slot is None and count > 1:
         with stop_on_signal() as stop:
             click.get_current_context().exit(
-                Supervisor(worker_commands(sys.argv[2:], count)).run(stop)
+                Supervisor(
+                    worker_commands(sys.argv[2:], count), settings.stop_timeout + MORE_TO_STOP
+                ).run(stop)
             )
     try:
         serve(settings, slot)

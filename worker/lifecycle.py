@@ -23,22 +23,38 @@ log = structlog.get_logger("worker")
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+def stop_on_signal(within: float = threading.TIMEOUT_MAX) -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once.
+
+    So does the end of the time, in seconds from the first signal to the end of the block.
+    """
     stop = threading.Event()
+    too_late = threading.Timer(within, _give_up)
+    too_late.daemon = True
 
     def handle(number: int, frame: object) -> None:
         del frame
         if stop.is_set():
             os._exit(128 + number)
-        stop.set()
+        else:
+            stop.set()
+            too_late.start()
 
     previous = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
     try:
         yield stop
     finally:
+        too_late.cancel()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _give_up() -> None:
+    """End a process that does not come to its end; what it did not commit is answered again."""
+    try:
+        log.critical("stop_took_too_long")
+    finally:
+        os._exit(ExitCode.STALLED)
 
 
 def stop_when_orphaned(stop: threading.Event) -> None:
@@ -85,7 +101,7 @@ class Supervisor:
     """Keeps several workers running; restarts what a restart may help, with growing pauses.
 
     A worker whose exit code says that a restart would fail the same way stops them all, and its
-    code is the supervisor's. `grace` is how many seconds a worker has to finish its batch.
+    code is the supervisor's. `grace` is how many seconds the workers have to stop.
     """
 
     commands: Sequence[Sequence[str]]

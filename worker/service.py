@@ -46,7 +46,7 @@ def serve(settings: Settings, slot: int | None) -> None:
     """
     metrics, health = Metrics(), Health(settings.stall_timeout)
     health.beat()
-    with stop_on_signal() as stop, ExitStack() as stack:
+    with stop_on_signal(settings.stop_timeout) as stop, ExitStack() as stack:
         if slot is not None:
             stop_when_orphaned(stop)
         if settings.http_port:

@@ -101,6 +101,9 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     stall_timeout: Annotated[
         float, Option("Seconds without a step of the loop until its process is ended.", least=1)
     ] = 120.0
+    stop_timeout: Annotated[
+        float, Option("Seconds to finish, commit and leave after SIGTERM.", least=0.1)
+    ] = 45.0
     startup_timeout: Annotated[
         float, Option("Seconds to wait for the broker at start.", least=0)
     ] = 60.0

@@ -61,6 +61,18 @@ def test_a_call_that_never_returns_ends_the_worker(
     assert sum(count - 1 for count in answers.counts.values()) == 50
 
 
+def test_a_worker_that_hangs_is_ended_when_it_is_told_to_stop(
+    stream: Stream, bundle_path: Path, texts: dict[str, str]
+) -> None:
+    stream.produce_posts(texts)
+    faulty = ("-m", "tests.support.crashing_worker", "hang", "after_flush", "1")
+    hanging = stream.worker(*faulty, bundle=str(bundle_path), stop_timeout=1).wait_ready()
+    answers = stream.answers()
+    answers.until(lambda: len(answers.records) > 0)  # flushed, so it hangs
+    assert hanging.stop() == ExitCode.STALLED
+    assert "stop_took_too_long" in hanging.log.read_text()
+
+
 def test_kills_at_random_moments_lose_nothing(
     stream: Stream,
     bundle_path: Path,
