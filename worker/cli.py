@@ -44,7 +44,7 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
     from worker.telemetry import configure_logging  # noqa: PLC0415
 
     settings = Settings(**values)
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     count = _process_count(settings.processes)
     if slot is None and count > 1:
         with stop_on_signal() as stop:

@@ -10,6 +10,7 @@ import structlog
 from worker.delivery import CommitRefusedError, Sink, Source, next_offsets
 from worker.errors import RetryLaterError
 from worker.intake import Skipped
+from worker.journal import Journal
 from worker.messages import Output, Record
 from worker.models import Models
 from worker.rejects import RejectLimit
@@ -36,6 +37,7 @@ class Loop:
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop; what fails for a while is tried again, from the commit on."""
         pause = SHORTEST_PAUSE
+        journal = Journal(self.metrics)
         while not stop.is_set():
             try:
                 self.step()
@@ -43,6 +45,7 @@ class Loop:
             except RetryLaterError as error:
                 self._start_over(error, stop, pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+            journal.note()
 
     def step(self) -> None:
         """Answer one batch of posts and commit it."""

@@ -49,6 +49,7 @@ def serve(settings: Settings, slot: int | None) -> None:
     with stop_on_signal(settings.stop_timeout) as stop, ExitStack() as stack:
         if slot is not None:
             stop_when_orphaned(stop)
+            stack.enter_context(structlog.contextvars.bound_contextvars(slot=slot))
         if settings.http_port:
             stack.enter_context(_health_server(settings, slot or 0, metrics, health))
         respond = stack.enter_context(_responders(settings, metrics))

@@ -152,6 +152,10 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         "1"
     )
     log_format: Annotated[Literal["auto", "text", "json"], Option("How to write the log.")] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Option("debug: also a line a batch; info: one a minute."),
+    ] = "info"
 
     @property
     def dead_letters(self) -> str:

@@ -106,6 +106,17 @@ class Metrics:
             setattr(self, name, metric)
 
 
+def total(metric: Counter | Gauge | Histogram) -> float:
+    """Return the sum of a metric over its labels; of a histogram, that of what it observed."""
+    names = {"counter": "_total", "gauge": "", "histogram": "_sum"}
+    return sum(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name == family.name + names[family.type]
+    )
+
+
 @dataclass
 class Health:
     """Live: the loop moved within `bound` seconds. Ready: it has a model and partitions to read."""
@@ -169,8 +180,8 @@ def _respond(path: str, metrics: Metrics, health: Health) -> tuple[HTTPStatus, s
     return status, "text/plain", b"yes\n" if states[path] else b"no\n"
 
 
-def configure_logging(log_format: str) -> None:
-    """Log to stderr: readable on a terminal, JSON elsewhere."""
+def configure_logging(log_format: str, level: str) -> None:
+    """Log to stderr what is of a level or above: readable on a terminal, JSON elsewhere."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
@@ -183,7 +194,7 @@ def configure_logging(log_format: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -125,7 +125,7 @@ class TestLogging:
     def test_is_json_where_no_terminal_is(
         self, capsys: pytest.CaptureFixture[str], log_format: str
     ) -> None:
-        configure_logging(log_format)
+        configure_logging(log_format, "info")
         structlog.get_logger("test").info("happened", number=3)
         line = json.loads(capsys.readouterr().err)
         assert (line["event"], line["number"], line["level"]) == ("happened", 3, "info")
@@ -135,13 +135,20 @@ class TestLogging:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        configure_logging("auto")
+        configure_logging("auto", "info")
         structlog.get_logger("test").info("happened", number=3)
         text = capsys.readouterr().err
         assert "happened" in text
         assert not text.startswith("{")
 
     def test_leaves_out_what_is_for_debugging(self, capsys: pytest.CaptureFixture[str]) -> None:
-        configure_logging("text")
+        configure_logging("text", "info")
         structlog.get_logger("test").debug("detail")
         assert capsys.readouterr().err == ""
+
+    def test_has_what_is_for_debugging_where_asked(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        configure_logging("text", "debug")
+        structlog.get_logger("test").debug("detail")
+        assert "detail" in capsys.readouterr().err

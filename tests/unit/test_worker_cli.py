@@ -155,7 +155,7 @@ class Called:
 class TestRun:
     @pytest.fixture(autouse=True)
     def _quiet(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "configure_logging", lambda _: None)
+        monkeypatch.setattr(telemetry, "configure_logging", lambda *_: None)
 
     @pytest.fixture
     def serve(self, monkeypatch: pytest.MonkeyPatch) -> Called:
