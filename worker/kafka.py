@@ -20,6 +20,7 @@ from kafka.errors import (
     RebalanceInProgressError,
     SaslAuthenticationFailedError,
     UnknownMemberIdError,
+    UnsupportedCodecError,
 )
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
@@ -104,6 +105,11 @@ class KafkaSource:
             raise FatalError(
                 f"posts were deleted before they were read, from {error.args[0]} on; "
                 "lengthen the topic's retention, then reset the group's offsets"
+            ) from error
+        except UnsupportedCodecError as error:
+            raise FatalError(
+                f"posts are compressed as this client cannot read them ({error}); install the "
+                "packages that tagstream[worker] names, python-snappy and zstandard among them"
             ) from error
         except KafkaError as error:
             raise failure("poll", error) from error

@@ -52,6 +52,9 @@ _PERMANENT = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     KafkaError._AUTHENTICATION,  # noqa: SLF001
+    # A batch that is compressed as this build of librdkafka cannot read, or not as it says.
+    KafkaError._NOT_IMPLEMENTED,  # noqa: SLF001
+    KafkaError._BAD_COMPRESSION,  # noqa: SLF001
 }
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 from kafka import TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
@@ -14,6 +15,7 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
+from worker import librdkafka
 from worker.delivery import CommitRefusedError
 from worker.errors import FatalError, RetryLaterError, UnreachableError
 from worker.kafka import KafkaSource
@@ -98,3 +100,8 @@ def test_an_address_that_is_none_is_named() -> None:
     settings = Settings(bootstrap_servers="host:port", startup_timeout=0)
     with pytest.raises(Exception, match="--bootstrap-servers"), broker(settings):
         pass
+
+
+@pytest.mark.parametrize("code", [KafkaError._NOT_IMPLEMENTED, KafkaError._BAD_COMPRESSION])
+def test_what_librdkafka_cannot_decompress_is_fatal(code: int) -> None:
+    assert isinstance(librdkafka.failure("poll", KafkaError(code)), FatalError)
