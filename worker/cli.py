@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from worker.answers import Answerer
 from worker.dlq_cli import dlq
@@ -17,6 +18,7 @@ from worker.messages import Post
 from worker.settings import ModelSettings, Settings, options, shown
 
 MORE_TO_STOP = 15.0  # seconds that a supervisor has beyond its workers
+VERDICTS = {"ok": "green", "warn": "yellow", "FAIL": "red"}  # of `worker doctor`
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -68,7 +70,7 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
 def doctor(**values: Any) -> None:  # noqa: ANN401
     """Check model, broker, topics and cache, and print the settings in force.
 
-    The exit code is that of a worker that would fail on what was found.
+    The exit code is that of a worker that would fail on what was found; a warning is no failure.
     """
     from worker.doctor import examine  # noqa: PLC0415
 
@@ -80,9 +82,8 @@ def doctor(**values: Any) -> None:  # noqa: ANN401
     console.print(table)
     worst = ExitCode.DONE
     for finding in examine(settings):
-        good = finding.exit_code == ExitCode.DONE
-        console.print("[green]ok  [/]" if good else "[red]FAIL[/]", finding.check, end=": ")
-        console.print(finding.detail, markup=False, highlight=False)
+        verdict = (f"{finding.verdict:<4}", VERDICTS[finding.verdict])
+        console.print(Text.assemble(verdict, f" {finding.check}: {finding.detail}"))
         worst = worst or finding.exit_code
     click.get_current_context().exit(worst)
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import onnxruntime as ort
 
-from worker import topics
+from worker import risks, topics
+from worker.clients import AT_LEAST_ONCE
+from worker.delivery import transactional_id
 from worker.errors import ExitCode, StopError
 from worker.models import blocklist, load_predictor
+from worker.risks import Risk
 from worker.service import NO_CACHE
 from worker.settings import Settings
 from worker.stores import FAILURES, open_store
@@ -16,55 +19,79 @@ from worker.stores import FAILURES, open_store
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `exit_code` is that of a worker that fails on it."""
+    """What one check found; `exit_code` is that of a worker that fails on it.
+
+    `risky` is what a worker runs with all the same.
+    """
 
     check: str
     detail: str
     exit_code: ExitCode = ExitCode.DONE
+    risky: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The finding in a word."""
+        if self.exit_code != ExitCode.DONE:
+            return "FAIL"
+        return "warn" if self.risky else "ok"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield a finding a check, in the order in which a worker would fail."""
+    """Yield what each check finds, in the order in which a worker would fail."""
     yield Finding("onnxruntime", f"{ort.__version__}, {', '.join(ort.get_available_providers())}")
-    checks: dict[str, Callable[[Settings], str]] = {
+    checks: dict[str, Callable[[Settings], Iterator[str]]] = {
         "bundle": _bundle,
         "blocklist": _blocklist,
+        "delivery": _delivery,
         "broker and topics": _broker,
         "cache": _cache,
     }
     for name, check in checks.items():
         try:
-            yield Finding(name, check(settings))
+            for detail in check(settings):
+                yield Finding(name, detail, risky=isinstance(detail, Risk))
         except StopError as error:
             yield Finding(name, str(error), error.exit_code)
 
 
-def _bundle(settings: Settings) -> str:
+def _bundle(settings: Settings) -> Iterator[str]:
     predictor = load_predictor(settings)
     model = predictor.bundle.manifest.model
-    return (
+    yield (
         f"{predictor.bundle.name}, {model.method} on {predictor.variant}, {model.hashtags} "
         f"hashtags, trained on text {model.protocol}; repeats its golden examples"
     )
 
 
-def _blocklist(settings: Settings) -> str:
+def _blocklist(settings: Settings) -> Iterator[str]:
     blocklist(settings)
-    return settings.blocklist or "none"
+    yield settings.blocklist or "none"
 
 
-def _broker(settings: Settings) -> str:
+def _delivery(settings: Settings) -> Iterator[str]:
+    if settings.delivery != AT_LEAST_ONCE:
+        transactional_id(settings, 0)
+    yield risks.promise(settings.delivery)
+
+
+def _broker(settings: Settings) -> Iterator[str]:
     with topics.broker(settings) as admin:
         topics.ensure_topics(admin, settings)
         found = topics.partitions(admin, topics.needed(settings))
-    return ", ".join(f"{name} ({count} partitions)" for name, count in found.items())
+        yield ", ".join(f"{name} ({count} partitions)" for name, count in found.items())
+        yield from risks.of_topics(topics.replication(admin, list(found)))
 
 
-def _cache(settings: Settings) -> str:
+def _cache(settings: Settings) -> Iterator[str]:
     if settings.cache == NO_CACHE:
-        return "none: every post is inferred"
+        yield "none: every post is inferred"
+        return
     with closing(open_store(settings.cache, settings.cache_timeout)) as store:
         try:
-            return f"Redis {store.version()}"
+            yield f"Redis {store.version()}"
+            servers = store.memory()
         except FAILURES as error:
-            return f"not reachable ({error}): workers go on without it, each miss counted"
+            yield Risk(f"not reachable ({error}): workers go on without it, each miss counted")
+            return
+    yield from risks.of_cache(servers, settings.cache_ttl)

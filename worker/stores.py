@@ -5,6 +5,7 @@ they are first used, so one that is down keeps no worker from its start.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,21 @@ CLUSTERS = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 Keys = Sequence[bytes]
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a server may fill: `limit` bytes, 0 for no limit, and its `policy` once full."""
+
+    server: str
+    limit: int
+    policy: str
+
+    @classmethod
+    def of(cls, server: str, client: Any, **where: object) -> "Memory":  # noqa: ANN401 - of two kinds
+        """Ask by INFO, which is allowed where CONFIG is not."""
+        told = client.info("memory", **where)
+        return cls(server, int(told["maxmemory"]), str(told["maxmemory_policy"]))
+
+
 class Store(Protocol):
     """Bytes by key; each method is one round trip and raises one of `FAILURES`."""
 
@@ -36,6 +52,10 @@ class Store(Protocol):
 
     def version(self) -> str:
         """Return the version of the server."""
+        ...
+
+    def memory(self) -> list[Memory]:
+        """Return what each server that takes writes now may fill."""
         ...
 
     def close(self) -> None:
@@ -63,6 +83,10 @@ class RedisStore:
     def version(self) -> str:
         """Return the version of the server."""
         return str(self.client.info("server")["redis_version"])
+
+    def memory(self) -> list[Memory]:
+        """Return what the server may fill; behind Sentinels, what the master of now may."""
+        return [Memory.of("Redis", self.client)]
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -92,6 +116,12 @@ class ClusterStore:
         client = self._connected()
         node = client.get_random_node()  # type: ignore[no-untyped-call]
         return str(client.info("server", target_nodes=node)["redis_version"])
+
+    def memory(self) -> list[Memory]:
+        """Return what each primary of the cluster may fill."""
+        client = self._connected()
+        nodes = client.get_primaries()  # type: ignore[no-untyped-call]
+        return [Memory.of(node.name, client, target_nodes=node) for node in nodes]
 
     def close(self) -> None:
         """Let go of all connections."""

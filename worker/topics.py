@@ -2,15 +2,29 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownMemberIdError
 
 from worker.errors import StartupFailedError, UnreachableError
 from worker.settings import Settings
+
+_MIN_INSYNC = "min.insync.replicas"
+
+
+@dataclass(frozen=True)
+class Replication:
+    """On how many brokers a topic is, and how many must have a record until it is acknowledged.
+
+    The latter is None where we may not read a topic's settings.
+    """
+
+    replicas: int
+    min_insync: int | None
 
 
 @contextmanager
@@ -59,6 +73,20 @@ def partitions(admin: KafkaAdminClient, names: tuple[str, ...]) -> Mapping[str, 
     present = set(admin.list_topics())
     described = admin.describe_topics([name for name in names if name in present])
     return {topic["name"]: len(topic["partitions"]) for topic in described}
+
+
+def replication(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Replication]:
+    """Return how each of these topics, which must exist, is kept."""
+    kinds = [ConfigResource(ConfigResourceType.TOPIC, name, [_MIN_INSYNC]) for name in names]
+    settings = admin.describe_configs(kinds, config_filter="all")["topic"]
+    kept = {}
+    for topic in admin.describe_topics(list(names)):
+        told = settings[topic["name"]].get(_MIN_INSYNC)
+        kept[topic["name"]] = Replication(
+            min(len(one["replica_nodes"]) for one in topic["partitions"]),
+            told and int(told["value"]),
+        )
+    return kept
 
 
 def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:

@@ -40,6 +40,8 @@ class RedisServer(Service):
             "dir": str(self.directory),
             "save": "",
             "appendonly": "no",
+            "maxmemory": "256mb",
+            "maxmemory-policy": "allkeys-lru",  # a cache forgets, rather than refuse
         }
         command = ["redis-server"]
         for name, value in options.items():

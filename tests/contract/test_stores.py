@@ -59,6 +59,11 @@ def test_its_version_is_known(store: Store) -> None:
     assert store.version()[0].isdigit()
 
 
+def test_what_it_may_fill_is_known(store: Store) -> None:
+    (memory,) = store.memory()
+    assert (memory.limit, memory.policy) == (2**28, "allkeys-lru")
+
+
 DOWN = ["redis://{}/0", "redis+cluster://{}", "redis+sentinel://{}/main"]
 
 

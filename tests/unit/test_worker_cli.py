@@ -114,7 +114,7 @@ class TestDoctor:
         assert "ok bundle" in output
         assert f"FAIL broker and topics: no broker at {address}" in output
         assert "check --bootstrap-servers" in output
-        assert "ok cache: not reachable" in output
+        assert "warn cache: not reachable" in output
         assert "secret" not in output
 
     @pytest.fixture
