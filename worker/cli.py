@@ -15,7 +15,8 @@ from worker.answers import Answerer
 from worker.dlq_cli import dlq
 from worker.errors import ExitCode, StopError
 from worker.messages import Post
-from worker.settings import ModelSettings, Settings, options, shown
+from worker.settings import ModelSettings, Settings, options, process_count, shown
+from worker.status_cli import status
 
 MORE_TO_STOP = 15.0  # seconds that a supervisor has beyond its workers
 VERDICTS = {"ok": "green", "warn": "yellow", "FAIL": "red"}  # of `worker doctor`
@@ -27,8 +28,8 @@ def main() -> None:
     """Recommend hashtags for a stream of posts.
 
     `worker suggest` tries a model without Kafka, `worker doctor` checks what a worker needs,
-    `worker run` serves. Settings come from flags, TAGSTREAM_* variables or --config FILE, in
-    this order.
+    `worker run` serves, `worker status` shows how workers do. Settings come from flags,
+    TAGSTREAM_* variables or --config FILE, in this order.
     """
 
 
@@ -47,7 +48,7 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
 
     settings = Settings(**values)
     configure_logging(settings.log_format, settings.log_level)
-    count = _process_count(settings.processes)
+    count = process_count(settings.processes)
     if slot is None and count > 1:
         with stop_on_signal() as stop:
             click.get_current_context().exit(
@@ -112,6 +113,7 @@ def suggest(
 
 
 main.add_command(dlq)
+main.add_command(status)
 
 
 def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:
@@ -124,13 +126,3 @@ def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:
         return msgspec.json.encode(answer).decode()
     hashtags = "  ".join(f"#{s.hashtag} {s.score:.4f}" for s in answer.suggestions)
     return hashtags or f"no suggestions: {answer.reason or 'none is left'}"
-
-
-def _process_count(processes: str) -> int:
-    if processes == "auto":
-        import os  # noqa: PLC0415
-
-        return os.cpu_count() or 1
-    if processes.isdecimal() and int(processes) > 0:
-        return int(processes)
-    raise click.BadParameter("a number above 0, or auto", param_hint="--processes")

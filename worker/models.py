@@ -152,5 +152,8 @@ class FollowedModel:
     def _show(self) -> None:
         predictor = self._now.answerer.predictor
         self._metrics.model.clear()
-        self._metrics.model.labels(predictor.bundle.digest, predictor.variant).set(1)
+        card = predictor.bundle.manifest
+        device = card.variants[predictor.variant].device
+        shown = (predictor.bundle.digest, card.model.method, predictor.variant, device)
+        self._metrics.model.labels(*shown).set(1)
         log.info("model_serves", model=predictor.bundle.name, variant=predictor.variant)

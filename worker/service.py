@@ -46,6 +46,9 @@ def serve(settings: Settings, slot: int | None) -> None:
     """
     metrics, health = Metrics(), Health(settings.stall_timeout)
     health.beat()
+    metrics.worker.labels(
+        settings.input_topic, settings.group, settings.client, settings.delivery
+    ).set(1)
     with stop_on_signal(settings.stop_timeout) as stop, ExitStack() as stack:
         if slot is not None:
             stop_when_orphaned(stop)

@@ -1,5 +1,6 @@
 """Every setting of the worker, declared once: flags > environment > file > defaults."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Collection
@@ -161,6 +162,15 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     def dead_letters(self) -> str:
         """The dead-letter topic, whether or not it was named."""
         return self.dead_letter_topic or f"{self.input_topic}.dead-letter"
+
+
+def process_count(processes: str) -> int:
+    """Return how many workers `--processes` asks for."""
+    if processes == "auto":
+        return os.cpu_count() or 1
+    if processes.isdecimal() and int(processes) > 0:
+        return int(processes)
+    raise click.BadParameter("a number above 0, or auto", param_hint="--processes")
 
 
 def options(model: type[msgspec.Struct], left_out: Collection[str] = ()) -> Callable[[_F], _F]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Annotated, NamedTuple, Self, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, Self, get_args, get_type_hints
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -89,7 +89,20 @@ class Metrics:
         ),
     ]
     model: Annotated[
-        Gauge, Shown("tagstream_model_info", "The model that answers.", ("model", "variant"))
+        Gauge,
+        Shown(
+            "tagstream_model_info",
+            "The model that answers, and where.",
+            ("model", "method", "variant", "device"),
+        ),
+    ]
+    worker: Annotated[
+        Gauge,
+        Shown(
+            "tagstream_worker_info",
+            "What the worker reads, and how.",
+            ("topic", "group", "client", "delivery"),
+        ),
     ]
     swaps: Annotated[Counter, Shown("tagstream_model_swaps", "Models that took over.")]
     refused_models: Annotated[
@@ -99,11 +112,16 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            kind, shown = get_args(hint)
+        for name, (kind, shown) in declared().items():
             more = {"buckets": shown.buckets} if shown.buckets else {}
             metric = kind(shown.name, shown.meaning, shown.labels, registry=self.registry, **more)
             setattr(self, name, metric)
+
+
+def declared() -> dict[str, tuple[type[Any], Shown]]:
+    """Return the kind of each metric, and what people see of it, by its attribute."""
+    hints = get_type_hints(Metrics, include_extras=True)
+    return {name: get_args(hint) for name, hint in hints.items()}
 
 
 def total(metric: Counter | Gauge | Histogram) -> float:

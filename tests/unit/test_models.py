@@ -75,8 +75,9 @@ def test_a_new_bundle_takes_over_between_two_batches(shelf: Registry, metrics: M
     models.look()
     assert serving(models) == second
     assert counted(metrics, "tagstream_model_swaps_total") == 1
-    assert counted(metrics, "tagstream_model_info", model=second, variant="cpu-fp32") == 1
-    assert counted(metrics, "tagstream_model_info", model=first, variant="cpu-fp32") is None
+    shown = {"method": "tab-lstm", "variant": "cpu-fp32", "device": "cpu"}
+    assert counted(metrics, "tagstream_model_info", model=second, **shown) == 1
+    assert counted(metrics, "tagstream_model_info", model=first, **shown) is None
     shelf.assign(CHAMPION, first, "back")
     models.look()
     assert serving(models) == first

@@ -1,0 +1,125 @@
+"""How running workers do, from looks at each: now, and since they started."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from worker.samples import Figures, added, grown, labels, lags, left_alone
+from worker.scrape import Look, State, look
+
+WINDOW = 10.0  # seconds that "now" goes back, where there were looks so long
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model that answers: its bundle's digest, what it is, and where it runs."""
+
+    model: str
+    method: str
+    variant: str
+    device: str
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a worker reads, and how."""
+
+    topic: str
+    group: str
+    client: str
+    delivery: str
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """One worker; `recent` is what it counted in the last `seconds`, once it was seen twice."""
+
+    url: str
+    state: State
+    reason: str | None
+    reading: Reading | None
+    model: Model | None
+    lag: dict[str, int]
+    cache_left_alone: bool
+    seconds: float | None
+    records_per_second: float | None
+    recent: Figures | None
+    since_start: Figures | None
+
+
+class Status(msgspec.Struct, frozen=True):
+    """All workers, each and as one; `partitions` has the lag of each, `lag` their sum."""
+
+    workers: list[WorkerStatus]
+    reachable: int
+    records_per_second: float | None
+    lag: int
+    partitions: dict[str, int]
+    recent: Figures | None
+    since_start: Figures | None
+
+
+class Observer:
+    """Looks at workers again and again; `ask` is how."""
+
+    def __init__(self, urls: Sequence[str], ask: Callable[[str], Look] = look) -> None:
+        self._ask = ask
+        self._looks: dict[str, deque[Look]] = {url: deque() for url in urls}
+
+    def observe(self) -> Status:
+        """Look at all at once: one that is silent keeps none waiting."""
+        with ThreadPoolExecutor(len(self._looks)) as pool:
+            for found in pool.map(self._ask, self._looks):
+                self._keep(found)
+        return _status([(looks[0], looks[-1]) for looks in self._looks.values()])
+
+    def follow(self, stop: threading.Event, pause: float, show: Callable[[Status], None]) -> Status:
+        """Look until told to stop, and show each status; returns the last."""
+        while True:
+            status = self.observe()
+            show(status)
+            if stop.wait(pause):
+                return status
+
+    def _keep(self, found: Look) -> None:
+        looks = self._looks[found.url]
+        if found.state == State.UNREACHABLE or (looks and looks[-1].state == State.UNREACHABLE):
+            looks.clear()  # what it counted meanwhile is not told by the time between
+        looks.append(found)
+        while len(looks) > 2 and looks[-1].at - looks[1].at >= WINDOW:
+            looks.popleft()
+
+
+def _status(pairs: list[tuple[Look, Look]]) -> Status:
+    workers = [_worker(first, last) for first, last in pairs]
+    told = [last for _, last in pairs if last.state != State.UNREACHABLE]
+    seen_twice = [grown(last.counts, first.counts) for first, last in pairs if last is not first]
+    rates = [one.records_per_second for one in workers if one.records_per_second is not None]
+    partitions = lags(added(one.gauges for one in told))
+    return Status(
+        workers=workers,
+        reachable=len(told),
+        records_per_second=sum(rates) if rates else None,
+        lag=sum(partitions.values()),
+        partitions=partitions,
+        recent=Figures.of(added(seen_twice)) if seen_twice else None,
+        since_start=Figures.of(added(one.counts for one in told)) if told else None,
+    )
+
+
+def _worker(first: Look, last: Look) -> WorkerStatus:
+    seconds = last.at - first.at
+    recent = Figures.of(grown(last.counts, first.counts)) if last is not first else None
+    return WorkerStatus(
+        url=last.url,
+        state=last.state,
+        reason=last.reason,
+        reading=next((Reading(**found) for found in labels(last.gauges, "worker")), None),
+        model=next((Model(**found) for found in labels(last.gauges, "model")), None),
+        lag=lags(last.gauges),
+        cache_left_alone=left_alone(last.gauges),
+        seconds=seconds or None,
+        records_per_second=recent.records / seconds if recent else None,
+        recent=recent,
+        since_start=Figures.of(last.counts) if last.state != State.UNREACHABLE else None,
+    )
