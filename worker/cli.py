@@ -17,6 +17,7 @@ from worker.errors import ExitCode, StopError
 from worker.messages import Post
 from worker.settings import ModelSettings, Settings, options, process_count, shown
 from worker.status_cli import status
+from worker.watch_cli import watch
 
 MORE_TO_STOP = 15.0  # seconds that a supervisor has beyond its workers
 VERDICTS = {"ok": "green", "warn": "yellow", "FAIL": "red"}  # of `worker doctor`
@@ -28,8 +29,8 @@ def main() -> None:
     """Recommend hashtags for a stream of posts.
 
     `worker suggest` tries a model without Kafka, `worker doctor` checks what a worker needs,
-    `worker run` serves, `worker status` shows how workers do. Settings come from flags,
-    TAGSTREAM_* variables or --config FILE, in this order.
+    `worker run` serves, `worker status` shows how workers do, `worker watch` what they answer.
+    Settings come from flags, TAGSTREAM_* variables or --config FILE, in this order.
     """
 
 
@@ -114,6 +115,7 @@ def suggest(
 
 main.add_command(dlq)
 main.add_command(status)
+main.add_command(watch)
 
 
 def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:

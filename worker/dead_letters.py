@@ -9,11 +9,13 @@ from datetime import datetime
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from worker.errors import StartupFailedError, UnreachableError
+from worker.errors import UnreachableError
 from worker.kafka import as_record
 from worker.messages import ERRORS, Header, Output, Record
+from worker.readers import reader
 from worker.settings import Settings
 
+CLIENT_ID = "tagstream-dlq"
 REPLAYS = "tagstream-replays"
 ORIGIN = "tagstream-replay-of"
 MOST_REPLAYS = 3
@@ -123,40 +125,23 @@ def latest(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
 
 def read(settings: Settings) -> Iterator[DeadLetter]:
     """Yield what the dead-letter topic holds now; raises `UnreachableError`."""
-    try:
-        with closing(
-            KafkaConsumer(
-                bootstrap_servers=settings.bootstrap_servers.split(","),
-                client_id="tagstream-dlq",
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                bootstrap_timeout_ms=5_000,
-            )
-        ) as reader:
-            yield from map(DeadLetter, _until_now(reader, settings.dead_letters))
-    except KafkaError as error:
-        raise UnreachableError(f"{settings.dead_letters} cannot be read: {error}") from error
-    except ValueError as error:
-        raise StartupFailedError(
-            f"--bootstrap-servers {settings.bootstrap_servers}: {error}; give host:port, by commas"
-        ) from error
+    topic = settings.dead_letters
+    with reader(settings, CLIENT_ID, topic, "--dead-letter-topic") as consumer:
+        yield from map(DeadLetter, _until_now(consumer, topic))
 
 
-def _until_now(reader: KafkaConsumer, topic: str) -> Iterator[Record]:
-    found = sorted(reader.partitions_for_topic(topic) or ())
-    if not found:
-        raise StartupFailedError(f"there is no topic {topic}; name it with --dead-letter-topic")
-    waiting = {TopicPartition(topic, number) for number in found}
-    reader.assign(list(waiting))
-    reader.seek_to_beginning()
-    ends = reader.end_offsets(list(waiting))
+def _until_now(consumer: KafkaConsumer, topic: str) -> Iterator[Record]:
+    waiting = {TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)}
+    consumer.assign(list(waiting))
+    consumer.seek_to_beginning()
+    ends = consumer.end_offsets(list(waiting))
     heard = time.monotonic()
     while waiting := {
         one
         for one in waiting
-        if (reader.position(one, timeout_ms=SILENCE * 1_000) or 0) < ends[one]
+        if (consumer.position(one, timeout_ms=SILENCE * 1_000) or 0) < ends[one]
     }:
-        for records in reader.poll(500).values():
+        for records in consumer.poll(500).values():
             heard = time.monotonic()
             for one in records:
                 if one.offset < ends[TopicPartition(one.topic, one.partition)]:
@@ -174,7 +159,7 @@ def replay(settings: Settings, letters: Iterable[DeadLetter]) -> int:
         with closing(
             KafkaProducer(
                 bootstrap_servers=settings.bootstrap_servers.split(","),
-                client_id="tagstream-dlq",
+                client_id=CLIENT_ID,
                 transactional_id=f"{settings.dead_letters}-replay",
                 acks="all",
                 transaction_timeout_ms=int(LONGEST_REPLAY * 1_000),
