@@ -21,7 +21,7 @@ from worker.dead_letters import (
 )
 from worker.errors import StopError
 from worker.event_time import event_time
-from worker.settings import Settings, options
+from worker.settings import Settings, all_but, options
 from worker.telemetry import Health
 from worker.watchdog import Watchdog
 
@@ -48,8 +48,7 @@ def _filters(command: _F) -> _F:
         click.option("--until", type=_Time(), help="Rejected before this time."),
     ):
         command = flag(command)
-    names = {field.name for field in msgspec.structs.fields(Settings)}
-    return options(Settings, names - NEEDED)(command)
+    return options(Settings, all_but(NEEDED))(command)
 
 
 def _choice(values: dict[str, Any]) -> Choice:

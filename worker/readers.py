@@ -25,22 +25,25 @@ def reader(
     addresses are none or there is no such topic.
     """
     try:
-        with closing(
-            KafkaConsumer(
-                bootstrap_servers=settings.bootstrap_servers.split(","),
-                client_id=client_id,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
-                bootstrap_timeout_ms=5_000,
-                **more,
-            )
-        ) as consumer:
+        with closing(_consumer(settings, client_id, more)) as consumer:
             if not consumer.partitions_for_topic(topic):
                 raise StartupFailedError(f"there is no topic {topic}; name it with {flag}")
             yield consumer
     except KafkaError as error:
         raise UnreachableError(f"{topic} cannot be read: {error}") from error
+
+
+def _consumer(settings: Settings, client_id: str, more: dict[str, Any]) -> KafkaConsumer:
+    try:
+        return KafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers.split(","),
+            client_id=client_id,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=5_000,
+            **more,
+        )
     except ValueError as error:
         raise StartupFailedError(
             f"--bootstrap-servers {settings.bootstrap_servers}: {error}; give host:port, by commas"

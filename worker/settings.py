@@ -173,6 +173,11 @@ def process_count(processes: str) -> int:
     raise click.BadParameter("a number above 0, or auto", param_hint="--processes")
 
 
+def all_but(kept: Collection[str]) -> set[str]:
+    """Return the names of the settings that a command leaves out, given those it needs."""
+    return {field.name for field in msgspec.structs.fields(Settings)} - set(kept)
+
+
 def options(model: type[msgspec.Struct], left_out: Collection[str] = ()) -> Callable[[_F], _F]:
     """Give a command one flag a field of `model`, and `--config FILE` (TOML) for their values.
 

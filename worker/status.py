@@ -4,12 +4,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import msgspec
 
 from worker.samples import Figures, added, grown, labels, lags, left_alone
 from worker.scrape import Look, State, look
 
+_T = TypeVar("_T")
 WINDOW = 10.0  # seconds that "now" goes back, where there were looks so long
 
 
@@ -114,12 +116,16 @@ def _worker(first: Look, last: Look) -> WorkerStatus:
         url=last.url,
         state=last.state,
         reason=last.reason,
-        reading=next((Reading(**found) for found in labels(last.gauges, "worker")), None),
-        model=next((Model(**found) for found in labels(last.gauges, "model")), None),
+        reading=_first(labels(last.gauges, "worker"), Reading),
+        model=_first(labels(last.gauges, "model"), Model),
         lag=lags(last.gauges),
         cache_left_alone=left_alone(last.gauges),
         seconds=seconds or None,
-        records_per_second=recent.records / seconds if recent else None,
+        records_per_second=recent.records / seconds if recent and seconds else None,
         recent=recent,
         since_start=Figures.of(last.counts) if last.state != State.UNREACHABLE else None,
     )
+
+
+def _first(found: list[dict[str, str]], kind: type[_T]) -> _T | None:
+    return msgspec.convert(found[0], kind) if found else None

@@ -10,13 +10,12 @@ from rich.live import Live
 
 from worker.errors import ExitCode
 from worker.lifecycle import stop_on_signal
-from worker.settings import Settings, options, process_count
+from worker.settings import Settings, all_but, options, process_count
 from worker.status import Observer, Status
 from worker.status_screen import screen
 
 NEEDED = {"http_host", "http_port", "processes"}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a worker may listen
-_LEFT_OUT = {field.name for field in msgspec.structs.fields(Settings)} - NEEDED
 
 
 def _checked(context: click.Context, option: click.Parameter, urls: tuple[str, ...]) -> list[str]:
@@ -28,7 +27,7 @@ def _checked(context: click.Context, option: click.Parameter, urls: tuple[str, .
 
 
 @click.command()
-@options(Settings, _LEFT_OUT)
+@options(Settings, all_but(NEEDED))
 @click.option(
     "--url",
     "urls",
@@ -37,7 +36,7 @@ def _checked(context: click.Context, option: click.Parameter, urls: tuple[str, .
     help="Address of a worker, http://HOST:PORT; may be repeated [default: the workers of "
     "--processes, by --http-host and --http-port].",
 )
-@click.option("--once", is_flag=True, help="Print one frame, as where no terminal is, and exit.")
+@click.option("--once", is_flag=True, help="Print one frame and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and exit.")
 @click.option(
     "--interval",
@@ -55,10 +54,11 @@ def status(
 ) -> None:
     """Show how running workers do: rates, lag, cache, dead letters, latency, models.
 
-    "now" is the last ten seconds. Exit code 7: none of the workers could be reached.
+    A cache "rests" while it is left alone, having failed. Where there is no terminal, one frame is
+    printed. Exit code 7: none of the workers could be reached.
     """
     observer = Observer(urls or addresses(Settings(**values)))
-    console = Console()
+    console = Console(markup=False, highlight=False)
     if as_json or once or not console.is_terminal:
         found = _twice(observer, interval)
         if as_json:

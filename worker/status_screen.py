@@ -72,7 +72,7 @@ def _workers(status: Status) -> Table:
     for one in status.workers:
         sign, colour = _SIGNS[one.state]
         state = Text(f"{sign} {one.state}", colour)
-        table.add_row(one.url.removeprefix("http://"), state, *_row(one))
+        table.add_row(printable(one.url.removeprefix("http://")), state, *_row(one))
     return table
 
 
@@ -95,10 +95,8 @@ def _models(status: Status) -> Iterator[Text]:
             yield Text(printable(f"✗ {one.url}: {one.reason}"), "red")
     for model in dict.fromkeys(one.model for one in status.workers if one.model):
         serving = sum(one.model == model for one in status.workers)
-        yield Text(
-            f"model {model.model[:12]} · {model.method} · {model.variant} on {model.device} · "
-            f"{serving} of {len(status.workers)} workers"
-        )
+        words = (f"model {model.model[:12]}", model.method, f"{model.variant} on {model.device}")
+        yield Text(printable(f"{' · '.join(words)} · {serving} of {len(status.workers)} workers"))
 
 
 def _figures(status: Status) -> Table:
@@ -148,7 +146,7 @@ def _share(found: Figures | None) -> str:
 
 
 def _reasons(found: dict[str, int]) -> str:
-    return "\n".join(f"{reason} {number:,}" for reason, number in found.items()) or "0"
+    return "\n".join(f"{printable(one)} {number:,}" for one, number in found.items()) or "0"
 
 
 def _spread(found: Spread | None, told: Callable[[float], str]) -> str:

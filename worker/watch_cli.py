@@ -13,18 +13,17 @@ from worker.errors import StopError
 from worker.glossary import Glossaries, Glossary
 from worker.lifecycle import stop_on_signal
 from worker.printable import printable, printable_json
-from worker.settings import Settings, options
+from worker.settings import Settings, all_but, options
 from worker.watch import Answered, Unreadable, follow
 from worker.watch_screen import block, weighed
 
 NEEDED = {
     "bootstrap_servers", "input_topic", "output_topic", "format", "registry", "alias", "bundle",
 }  # fmt: skip
-_LEFT_OUT = {field.name for field in msgspec.structs.fields(Settings)} - NEEDED
 
 
 @click.command()
-@options(Settings, _LEFT_OUT)
+@options(Settings, all_but(NEEDED))
 @click.option("--from-beginning", is_flag=True, help="Begin with the oldest answer that is kept.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many answers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an answer.")
@@ -40,7 +39,7 @@ def watch(
     shaded by attention and topics have their words. Reads without a group: nothing is committed.
     """
     settings = Settings(**values)
-    console, glossaries = Console(), Glossaries(settings, _note)
+    console, glossaries = Console(markup=False, highlight=False), Glossaries(settings, _note)
     try:
         with (
             stop_on_signal() as stop,

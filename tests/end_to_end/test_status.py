@@ -1,4 +1,4 @@
-"""`worker status` shows what a real worker did."""
+"""`worker status` and the log show what a real worker did."""
 
 import json
 
@@ -12,7 +12,7 @@ from worker.cli import main
 def test_a_worker_is_shown_as_it_is(
     stream: Stream, bundle: Bundle, bundle_path: str, texts: dict[str, str]
 ) -> None:
-    worker = stream.worker(bundle=str(bundle_path)).wait_ready()
+    worker = stream.worker(bundle=str(bundle_path), slot=0, log_level="debug").wait_ready()
     stream.produce_posts(texts)
     stream.produce([(b"bad", b"no post")])
     stream.answers().until_answered(texts)
@@ -35,3 +35,8 @@ def test_a_worker_is_shown_as_it_is(
     assert counted["dead_letters"] == {"not_json": 1}
     assert counted["cache_hits"] + counted["cache_misses"] == len(texts)
     assert counted["latency_seconds"]["p50"] > 0
+    assert worker.stop() == 0
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    batches = [line for line in lines if line["event"] == "batch"]
+    assert sum(line["posts"] for line in batches) == len(texts) + 1
+    assert {line["slot"] for line in batches} == {0}

@@ -169,3 +169,9 @@ def test_without_a_broker_it_says_so() -> None:
     result = CliRunner().invoke(main, ["watch", "--bootstrap-servers", "127.0.0.1:1"])
     assert result.exit_code == ExitCode.UNREACHABLE
     assert "suggestions cannot be read" in result.stderr
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    result = CliRunner().invoke(main, ["watch", "--bootstrap-servers", "host:port"])
+    assert result.exit_code == ExitCode.START_FAILED
+    assert "--bootstrap-servers host:port" in result.stderr

@@ -149,6 +149,10 @@ class TestAnObserver:
         assert [one.seconds for one in spans] == [None, 9.0, 10.0, 11.0, 10.0]
         assert spans[-1].records_per_second == 20 / 10
 
+    def test_needs_no_time_between_two_looks(self) -> None:
+        observer = Observer(["here"], lambda url: Look(url, 0.0, State.READY))
+        assert [observer.observe().records_per_second for _ in range(2)] == [None, None]
+
     def test_begins_anew_after_a_worker_was_away(self) -> None:
         states = iter([State.READY, State.UNREACHABLE, State.READY, State.READY])
         times = iter(range(9))
@@ -169,7 +173,7 @@ class TestAnObserver:
 
 
 def lines(status: Status, width: int) -> list[str]:
-    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console = Console(width=width, file=io.StringIO(), color_system=None, markup=False)
     with console.capture() as capture:
         console.print(screen(status, width))
     return capture.get().splitlines()
