@@ -18,7 +18,7 @@ test: $(ENV)
 	$(PYTHON) -m deploy.local.install
 	$(MAKE) lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	deploy/local/other-pythons $(VENV)

@@ -69,9 +69,9 @@ def main() -> None:
         bundle = made.write(stream.folder, [VARIANT])
         for _ in range(REPEATS):
             for kind in KINDS:
-                with _answering(stream, kind, bundle):
-                    waits = _waits(stream, posts)
-                cuts = quantiles(waits, n=100)
+                with answering(stream, kind, bundle):
+                    seconds = waits(stream, posts)
+                cuts = quantiles(seconds, n=100)
                 found[kind].append((cuts[49], cuts[98]))
                 click.echo(f"{kind.name}: {1e3 * cuts[49]:.1f} {1e3 * cuts[98]:.1f} ms")
     rows = {kind.name: _row(some) for kind, some in found.items()}
@@ -87,7 +87,7 @@ def _row(some: list[tuple[float, float]]) -> dict[str, float]:
 
 
 @contextmanager
-def _answering(stream: Backlog, kind: Kind, bundle: Path) -> Iterator[None]:
+def answering(stream: Backlog, kind: Kind, bundle: Path) -> Iterator[None]:
     """Let a worker, or a bare loop, answer what comes inside the block."""
     settings = stream.settings(
         client=kind.client,
@@ -137,10 +137,10 @@ def _bare_loop(settings: Settings, ready: Any, stop: Any) -> None:  # noqa: ANN4
                 sink.publish(outputs, next_offsets(records))
 
 
-def _waits(stream: Backlog, posts: list[str]) -> list[float]:
+def waits(stream: Backlog, posts: list[str]) -> list[float]:
     """Return the seconds from each produce call to its answer's arrival."""
     sent: dict[bytes, float] = {}
-    waits: list[float] = []
+    found: list[float] = []
     total = int((SETTLE + SECONDS) * RATE)
     reader = Consumer(
         {
@@ -161,10 +161,10 @@ def _waits(stream: Backlog, posts: list[str]) -> list[float]:
         arrived, key = time.perf_counter(), one.key() or b""
         answered += 1
         if int(key) >= SETTLE * RATE:
-            waits.append(arrived - sent[key])
+            found.append(arrived - sent[key])
     sending.join()
     reader.close()
-    return waits
+    return found
 
 
 def _send(stream: Backlog, posts: list[str], total: int, sent: dict[bytes, float]) -> None:

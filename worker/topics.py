@@ -119,7 +119,7 @@ def place_new_group(admin: KafkaAdminClient, settings: Settings) -> None:
     """
     if settings.start == "earliest":
         return
-    committed = admin.list_group_offsets({settings.group: None})[settings.group]
+    committed = _offsets(admin, settings)
     if any(partition.topic == settings.input_topic for partition in committed):
         return
     count = partitions(admin, (settings.input_topic,))[settings.input_topic]
@@ -130,3 +130,15 @@ def place_new_group(admin: KafkaAdminClient, settings: Settings) -> None:
     if refused - {UnknownMemberIdError}:
         names = ", ".join(sorted(error.__name__ for error in refused))
         raise UnreachableError(f"--start latest could not be written for {settings.group}: {names}")
+
+
+def _offsets(admin: KafkaAdminClient, settings: Settings) -> Mapping[TopicPartition, object]:
+    """Return the group's offsets; a broker's very first group waits until it has a coordinator."""
+    deadline = time.monotonic() + settings.startup_timeout
+    while True:
+        try:
+            return dict(admin.list_group_offsets({settings.group: None})[settings.group])
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.2)

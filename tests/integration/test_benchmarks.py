@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import footprint, gpu, predictor, stages
+from benchmarks import footprint, gpu, latency, predictor, stages, stream, worker
 from benchmarks.made_up import MadeUp, Size
 from benchmarks.memory import SAMPLES, held
 from export.bundle import read_bundle
@@ -75,3 +75,33 @@ def test_without_a_gpu_the_benchmark_says_why(monkeypatch: pytest.MonkeyPatch) -
     result = CliRunner().invoke(gpu.main)
     assert result.exit_code == 3
     assert result.stderr == "bench-gpu: no GPU here\n"
+
+
+def test_what_a_worker_adds_to_the_predictor_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "REPEATS", 1)
+    monkeypatch.setattr(worker, "POSTS", 1_200)
+    made = MadeUp("tab-lstm", TINY)
+    with stream.backlog() as backlog:
+        posts = stream.texts(made, worker.POSTS)
+        backlog.fill(posts)
+        predictor = Predictor(read_bundle(made.write(backlog.folder)))
+        work = worker.Workload(backlog, predictor, posts)
+        costs, cache = worker.cost(work), worker.cache(work)
+    taken = costs["microseconds_a_post"]
+    for client in worker.KAFKA_CLIENTS:
+        assert 0 < taken[f"bare {client}"] < taken[f"worker, {client}"]
+    assert set(cache["microseconds_a_post"]) == {"no cache", worker.EMPTY, worker.FULL, worker.BARE}
+
+
+def test_how_long_a_post_waits_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "SECONDS", 1.0)
+    monkeypatch.setattr(latency, "SETTLE", 0.5)
+    made = MadeUp("tab-lstm", TINY)
+    with stream.backlog() as backlog:
+        backlog.fill([])
+        path = made.write(backlog.folder, [CPU_FP32])
+        for kind in latency.KINDS[:2]:
+            with latency.answering(backlog, kind, path):
+                waits = latency.waits(backlog, stream.texts(made, 32))
+            assert len(waits) == latency.RATE * latency.SECONDS
+            assert min(waits) > 0

@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from kafka import TopicPartition
 from kafka.errors import (
+    CoordinatorNotAvailableError,
     FencedInstanceIdError,
     GroupAuthorizationFailedError,
     InvalidSessionTimeoutError,
@@ -89,6 +90,24 @@ class Admin:
 @pytest.mark.parametrize("error", [NoError, UnknownMemberIdError])
 def test_a_group_that_another_worker_began_is_left_as_it_is(error: type[Exception]) -> None:
     place_new_group(Admin(error), Settings(start="latest"))
+
+
+def test_the_first_group_of_a_broker_waits_for_its_coordinator() -> None:
+    class NewBroker(Admin):
+        asked = 0
+
+        def list_group_offsets(self, groups: dict[str, None]) -> dict[str, dict[object, object]]:
+            self.asked += 1
+            if self.asked == 1:
+                raise CoordinatorNotAvailableError
+            return super().list_group_offsets(groups)
+
+    admin = NewBroker(NoError)
+    place_new_group(admin, Settings(start="latest"))
+    assert admin.asked == 2
+    admin.asked = 0
+    with pytest.raises(CoordinatorNotAvailableError):
+        place_new_group(admin, Settings(start="latest", startup_timeout=0))
 
 
 def test_a_start_at_the_end_that_is_refused_is_no_start() -> None:
