@@ -52,6 +52,19 @@ def _without_hashtags(protocol: Protocol) -> normalizers.Normalizer:
     return normalizers.Replace(Regex(rules.HASHTAG_SIGN), "")
 
 
+def _pointing() -> normalizers.Normalizer:
+    """Take out hashtags, and leave what a post points at."""
+    return normalizers.Sequence(
+        [
+            *_composed(),
+            # No space instead: a link that holds a hashtag goes on as if it held none.
+            normalizers.Replace(Regex(rules.HASHTAG + rules.GLUED), ""),
+            normalizers.Lowercase(),
+            normalizers.Replace(rules.WIDE_AT, "@"),
+        ]
+    )
+
+
 def _pieces(expression: str) -> pre_tokenizers.PreTokenizer:
     """Keep what matches and drop all else."""
     return pre_tokenizers.Split(Regex(expression), behavior="removed", invert=True)
@@ -59,6 +72,8 @@ def _pieces(expression: str) -> pre_tokenizers.PreTokenizer:
 
 _READABLE = normalizers.Sequence(_readable())
 _FIND_HASHTAGS = _pieces(rules.WHOLE_HASHTAG)
+_POINTING = _pointing()
+_FIND_POINTERS = _pieces(rules.POINTER)
 _AS_READ = {p: normalizers.Sequence([*_readable(), _without_hashtags(p)]) for p in PROTOCOLS}
 
 
@@ -77,6 +92,14 @@ def find_hashtags(text: str) -> list[str]:
 def without_hashtags(text: str) -> str:
     """Return a post with its hashtags taken out and all else as it was, links included."""
     return _STRIP_HASHTAGS.normalize_str(text)
+
+
+def pointers(text: str) -> list[str]:
+    """Return the mentions of a post, with '@', and its links, without scheme, in lower case.
+
+    None holds a hashtag.
+    """
+    return [piece for piece, _ in _FIND_POINTERS.pre_tokenize_str(_POINTING.normalize_str(text))]
 
 
 def text_as_read(text: str, protocol: Protocol) -> str:
@@ -112,18 +135,8 @@ def new_context_tokenizer(vocabulary: list[str], max_context: int = MAX_CONTEXT)
     Hashtags are taken out whole under every protocol: what a post points at is no answer.
     """
     tokenizer = _new_word_level(vocabulary)
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            *_composed(),
-            # No space instead: a link that holds a hashtag goes on as if it held none.
-            normalizers.Replace(Regex(rules.HASHTAG + rules.GLUED), ""),
-            normalizers.Lowercase(),
-            normalizers.Replace(rules.WIDE_AT, "@"),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [_pieces(rules.POINTER), _pieces(rules.POINTER_WORD)]
-    )
+    tokenizer.normalizer = _pointing()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([_FIND_POINTERS, _pieces(rules.POINTER_WORD)])
     tokenizer.enable_truncation(max_context)
     return tokenizer
 

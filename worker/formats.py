@@ -108,7 +108,10 @@ def _v2(value: bytes) -> Post:
     if read.note_tweet is not None:
         text, entities = read.note_tweet.text, read.note_tweet.entities
     hashtags = [one.tag for one in entities.hashtags]
-    return Post(tweet.id, text, tweet.created_at, tweet.author_id, read.lang, hashtags or None)
+    original = next(iter(reposted), None)
+    return Post(
+        tweet.id, text, tweet.created_at, tweet.author_id, read.lang, hashtags or None, original
+    )
 
 
 def _v1(value: bytes) -> Post:
@@ -122,8 +125,9 @@ def _v1(value: bytes) -> Post:
         raise msgspec.ValidationError("Object missing required field `text` or `full_text`")
     hashtags = [one.text for one in entities.hashtags]
     return Post(
-        status.id_str, text, status.created_at, status.user.screen_name, read.lang, hashtags or None
-    )
+        status.id_str, text, status.created_at, status.user.screen_name, read.lang,
+        hashtags or None, read.id_str if read is not status else None,
+    )  # fmt: skip
 
 
 _READ: dict[Format, Callable[[bytes], Post]] = {"post": _POST, "x-v2": _v2, "x-v1.1": _v1}

@@ -47,7 +47,10 @@ class Output:
 
 
 class Post(msgspec.Struct, frozen=True):
-    """A post to be answered. Fields that are not listed here are ignored."""
+    """A post to be answered. Fields that are not listed here are ignored.
+
+    `original` is the id of the post that this one repeats, as a retweet does.
+    """
 
     id: str
     text: str
@@ -55,6 +58,7 @@ class Post(msgspec.Struct, frozen=True):
     author: str | None = None
     lang: str | None = None
     hashtags: list[str] | None = None
+    original: str | None = None
 
 
 class ScoredHashtag(msgspec.Struct, frozen=True):

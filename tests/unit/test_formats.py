@@ -68,7 +68,7 @@ class TestV2:
             "text": "RT @a: b",
             "referenced_tweets": [{"type": "retweeted", "id": "1"}],
         }
-        assert read("x-v2", {"data": alone}) == Post("9", "RT @a: b")
+        assert read("x-v2", {"data": alone}) == Post("9", "RT @a: b", original="1")
 
 
 STATUS = {

@@ -6,8 +6,8 @@ Each function that gives weights is one conditional distribution, tested against
 import numpy as np
 import numpy.typing as npt
 
-from trainer.algorithms.compiled import compiled
 from trainer.algorithms.ttm_counts import Posts, Priors, State
+from worker.compiled import compiled
 
 Weights = npt.NDArray[np.float64]
 _SCALE_EVERY = 8  # each factor is above 1e-9, so no product of so many leaves float64

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainer.algorithms.compiled import compiled
 from trainer.algorithms.ttm_counts import Ints, Longs
+from worker.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,0 +1,124 @@
+"""The memory again, without arrays, chains or a compiler: the oracle of `worker.memory`.
+
+Everything is worked out anew from the posts that are held.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from worker.memory_entries import Entry
+from worker.memory_lookup import FIXED
+from worker.memory_room import Sizes
+from worker.memory_state import Rules
+
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+class PlainMemory:
+    def __init__(self, sizes: Sizes, rules: Rules, most: int) -> None:
+        self.sizes, self.rules, self.most = sizes, rules, most
+        self.held: dict[int, Entry] = {}
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.held.pop(entry.id, None)
+            while self.held and self._full():
+                del self.held[next(iter(self.held))]
+            self.held[entry.id] = Entry(
+                entry.id, entry.time, entry.author, entry.original,
+                entry.tokens[: self.sizes.tokens],
+                [min(n, 255) for n in entry.counts[: self.sizes.tokens]],
+                entry.hashtags[: self.sizes.hashtags],
+            )  # fmt: skip
+
+    def look_up(self, entry: Entry) -> dict[str, float]:
+        """Return shares, the most first."""
+        weights = self._weights(entry)
+        scored = []
+        for post in self._candidates(entry, weights):
+            cosine = self._cosine(weights, post)
+            if cosine > 0:
+                age = max(entry.time - post.time, 0.0) / (self.rules.scale * DAY)
+                scored.append((cosine * (1.0 + age) ** -self.rules.decay, post))
+        scored.sort(key=lambda pair: (pair[0], *_newness(pair[1])), reverse=True)
+        votes: dict[str, float] = {}
+        total = 0.0
+        for score, post in scored[: self.rules.voters]:
+            vote = score**self.rules.power * float(len(post.hashtags)) ** -self.rules.sharing
+            for tag in self._voted(post):
+                votes[tag] = votes.get(tag, 0.0) + vote
+                total += vote
+        ranked = sorted(votes.items(), key=lambda pair: -pair[1])[: self.sizes.suggested]
+        return {tag: vote / total for tag, vote in ranked}
+
+    def _full(self) -> bool:
+        keys = {k for e in self.held.values() for k in (*e.tokens, e.original, e.author) if k}
+        tags = {tag for e in self.held.values() for tag in e.hashtags}
+        return (
+            len(self.held) == self.sizes.posts
+            or self.sizes.token_slots - 1 - len(keys) < self.sizes.cells
+            or self.sizes.hashtag_slots - len(tags) < self.sizes.hashtags
+        )
+
+    def _newest(self) -> list[Entry]:
+        return sorted(self.held.values(), key=_newness, reverse=True)
+
+    def _voted(self, post: Entry) -> list[str]:
+        """Return the hashtags of a post that its author's later posts have not too often."""
+        if not post.author:
+            return post.hashtags
+        later = [
+            other
+            for other in self.held.values()
+            if other.author == post.author
+            and _newness(other) > _newness(post)
+            and other.time - post.time < HOUR
+        ]
+        counts = Counter(tag for other in later for tag in other.hashtags)
+        return [tag for tag in post.hashtags if counts[tag] < self.most]
+
+    def _weights(self, entry: Entry) -> dict[int, float]:
+        """Return the weights of a post's tokens by the frequencies of the moment."""
+        voting = [post for post in self.held.values() if self._voted(post)]
+        uses = Counter(token for post in voting for token in post.tokens)
+        everything = 1.0 + math.log(1 + len(voting))
+        pairs = zip(entry.tokens[: self.sizes.tokens], entry.counts, strict=False)
+        return {
+            token: (1 + math.log(min(n, 255))) * (everything - math.log(1 + uses[token]))
+            for token, n in pairs
+        }
+
+    def _candidates(self, entry: Entry, weights: dict[int, float]) -> list[Entry]:
+        posts = [
+            post
+            for post in self._newest()
+            if post.id != entry.id and post.original != entry.original and self._voted(post)
+        ]
+        sums: Counter[int] = Counter()
+        for token, weight in weights.items():
+            for post in islice(_having(posts, token), self.rules.ring):
+                sums[post.id] += int(weight * FIXED)
+        met = [post for post in posts if post.id in sums]
+        met.sort(key=lambda post: sums[post.id], reverse=True)  # stable: of equals the newer first
+        return list(
+            {p.id: p for p in [*met[: self.rules.candidates], *posts[: self.rules.newest]]}.values()
+        )
+
+    def _cosine(self, weights: dict[int, float], post: Entry) -> float:
+        own = self._weights(post)
+        product = sum(own[token] * weights[token] for token in own if token in weights)
+        return product / (_length(weights) * _length(own)) if product else 0.0
+
+
+def _having(posts: Sequence[Entry], token: int) -> Iterator[Entry]:
+    return (post for post in posts if token in post.tokens)
+
+
+def _newness(post: Entry) -> tuple[float, int]:
+    return post.time, post.id
+
+
+def _length(weights: dict[int, float]) -> float:
+    return math.sqrt(sum(weight * weight for weight in weights.values()))

@@ -1,0 +1,203 @@
+"""A memory of recent posts: it knows a hashtag seconds after its first use.
+
+The last W posts with a hashtag are held. A post is answered by those that are most like it: they
+vote for their hashtags. What is held is a pure function of the posts that were added, and the votes
+are one of what is held: any two memories that read the same posts agree, and a repeat of what is
+held changes nothing but when it leaves.
+
+numba compiles the steps, since it needs no compiler where it is installed; `worker/compiled.py`
+says how a worker starts without compiling.
+"""
+
+import copy
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from worker.errors import WorkerError
+from worker.memory_entries import MAX_TAG_BYTES, Entry, packed
+from worker.memory_lookup import look_up
+from worker.memory_room import Sizes, new_answers, new_scratch, new_state
+from worker.memory_state import (
+    AUTHOR,
+    FIRST_OUT,
+    FIRST_TOKEN,
+    HELD,
+    NONE,
+    ORIGINAL,
+    Ints,
+    Keys,
+    Longs,
+    LookUp,
+    Rules,
+)
+from worker.memory_tables import add, find_slots
+
+_FORMAT = 1
+_OBJECT = 56  # bytes that Python and a list add to a name
+
+
+class MemoryMismatchError(WorkerError):
+    """A snapshot of another format, or of tokens made with another key or of other signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Shares of the votes by hashtag, the most first; `nearest` is the largest cosine, or 0."""
+
+    shares: dict[str, float]
+    nearest: float
+
+
+class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    form: int
+    signals: str
+    entries: list[Entry]
+
+
+class Memory:
+    """Holds the last posts, in arrays of a fixed size made here.
+
+    Arguments: `sizes`, what there is room for; `rules`, how posts vote; `most`, how many posts an
+    hour of one author may vote for a hashtag: the newest; `signals`, names how tokens were made.
+
+    What does not fit in a post's room is left out: tokens from the end, hashtags from the end.
+    Where posts have so many different tokens or hashtags that the tables are full, the first posts
+    leave early.
+    """
+
+    def __init__(
+        self, sizes: Sizes, rules: Rules | None = None, most: int = 5, signals: str = ""
+    ) -> None:
+        self.sizes = sizes
+        self.rules = _typed(rules or Rules())
+        self.most = most
+        self.signals = signals
+        self._state = new_state(sizes)
+        self._scratch = new_scratch(sizes, self.rules)
+        self._answers = new_answers(sizes)
+        self._names = [b""] * len(self._state.tag_keys.keys)
+
+    def voting_by(self, rules: Rules) -> Self:
+        """Return the same memory with other rules: what is added to one, the other holds too."""
+        other = copy.copy(self)
+        other.rules = _typed(rules)
+        other._scratch = new_scratch(self.sizes, other.rules)  # noqa: SLF001 - of our own kind
+        return other
+
+    def __len__(self) -> int:
+        return int(self._state.numbers[HELD])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, and the most that the names of the hashtags can take."""
+        names = len(self._names) * (MAX_TAG_BYTES + _OBJECT)
+        return names + sum(array.nbytes for array in self.arrays())
+
+    def arrays(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield all arrays there are."""
+        return _flat((self._state, self._scratch, self._answers))
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Hold posts, in their order; a repeated id takes the place of the earlier post.
+
+        Raises `ValueError` where one has no hashtag; then none is added.
+        """
+        if not all(entry.hashtags for entry in entries):
+            raise ValueError("a post without a hashtag has no vote; add those with one")
+        for start in range(0, len(entries), self.sizes.batch):
+            some = entries[start : start + self.sizes.batch]
+            batch, names = packed(some, self.sizes)
+            add(self._state, batch, self.most)
+            slots = _slots(self._state.tag_keys, batch.tags)
+            for slot, name in zip(slots.tolist(), names, strict=True):
+                if slot != NONE:  # its post may have left already
+                    self._names[slot] = name.encode()
+
+    def look_up(self, entries: Sequence[Entry]) -> list[Votes]:
+        """Return what similar posts vote for; neither a post itself nor its repeats have a vote."""
+        found: list[Votes] = []
+        for start in range(0, len(entries), self.sizes.batch):
+            found += self._look_up(entries[start : start + self.sizes.batch])
+        return found
+
+    def _look_up(self, entries: Sequence[Entry]) -> Iterator[Votes]:
+        state, answers = self._state, self._answers
+        batch, _ = packed(entries, self.sizes)
+        slots, originals = (_slots(state.tokens, k) for k in (batch.tokens, batch.originals))
+        held = np.empty(len(entries), dtype=np.int32)
+        find_slots(state.ids, state.id_places, batch.ids, held)
+        look_up(LookUp(state, self.rules, batch, slots, originals, held, self._scratch, answers))
+        for row in range(len(entries)):
+            size = int(answers.sizes[row])
+            names = [self._names[slot].decode() for slot in answers.tags[row, :size].tolist()]
+            shares = answers.votes[row, :size] / answers.totals[row]
+            yield Votes(dict(zip(names, shares.tolist(), strict=True)), float(answers.nearest[row]))
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is held, the first to leave first."""
+        state, post = self._state, int(self._state.numbers[FIRST_OUT])
+        while post != NONE:
+            slots = state.slots[post, : state.cells[post]]
+            keys = state.tokens.keys[slots].tolist()
+            tags = state.tags[post, : state.tag_counts[post]].tolist()
+            yield Entry(
+                int(state.ids[post]),
+                float(state.times[post]),
+                0 if slots[AUTHOR] == NONE else keys[AUTHOR],
+                keys[ORIGINAL],
+                keys[FIRST_TOKEN:],
+                state.counts[post, FIRST_TOKEN : len(keys)].tolist(),
+                [self._names[tag].decode() for tag in tags],
+            )
+            post = int(state.after[post])
+
+    def snapshot(self) -> bytes:
+        """Return all that is held."""
+        return msgspec.msgpack.encode(_Snapshot(_FORMAT, self.signals, list(self.entries())))
+
+    def restore(self, snapshot: bytes) -> None:
+        """Add all that a snapshot holds; an empty memory is then as the one it was taken of.
+
+        Raises `MemoryMismatchError` where its tokens were made in another way.
+        """
+        try:
+            read = msgspec.msgpack.decode(snapshot, type=_Snapshot)
+        except msgspec.DecodeError as error:
+            raise MemoryMismatchError(f"no snapshot of a memory: {error}") from error
+        if (read.form, read.signals) != (_FORMAT, self.signals):
+            raise MemoryMismatchError(
+                "the snapshot has another format, or tokens of other signals or another "
+                "memory key; start from the posts instead"
+            )
+        self.add(read.entries)
+
+    def digest(self) -> str:
+        """Return a SHA-256 over all that is held, in the order of leaving."""
+        return hashlib.sha256(self.snapshot()).hexdigest()
+
+
+def _typed(rules: Rules) -> Rules:
+    """Return rules of the very types declared: for others, all would be compiled anew."""
+    kinds = (type(value) for value in Rules())
+    return Rules._make(kind(value) for kind, value in zip(kinds, rules, strict=True))
+
+
+def _slots(keys: Keys, wanted: Longs) -> Ints:
+    slots = np.empty(len(wanted), dtype=np.int32)
+    find_slots(keys.keys, keys.places, wanted, slots)
+    return slots
+
+
+def _flat(group: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the arrays of a named tuple, of those within it too."""
+    for one in group:
+        if isinstance(one, tuple):
+            yield from _flat(one)
+        else:
+            yield one
