@@ -21,6 +21,7 @@ from trainer.click_parts import (
     protocols,
 )
 from trainer.click_parts import variants as parsed_variants
+from trainer.replay_cli import fit_memory, replay
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from worker.settings import ModelSettings, options
@@ -156,5 +157,5 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
     click.echo(f"{folder}: {posts} posts, best possible F1@1 on test {100 * best:.2f} %")
 
 
-for command in (methods, compare, sweep, ablate, report):
+for command in (methods, compare, sweep, ablate, report, fit_memory, replay):
     main.add_command(command)

@@ -69,3 +69,8 @@ def numbers(text: str | None) -> list[int]:
     if any(number < 1 for number in found):
         raise click.BadParameter(f"{text!r} has a number below 1")
     return found
+
+
+def told(arguments: list[str]) -> list[str]:
+    """Return a command line fit for a result: of each path only its last part."""
+    return [Path(part).name if part.startswith(("/", ".", "~")) else part for part in arguments]

@@ -31,13 +31,15 @@ class _Line(msgspec.Struct, frozen=True):
     hashtags: list[str] | None = None
     created_at: str | None = None
     author: str | None = None
+    src: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPost:
     """A post with its answers.
 
-    `spellings` maps the canonical form of each hashtag to how the author wrote it.
+    `spellings` maps the canonical form of each hashtag to how the author wrote it; `source` names
+    where the post was collected, by the line's `src`.
     """
 
     id: str
@@ -45,6 +47,7 @@ class LabelledPost:
     spellings: dict[str, str]
     created_at: str | None = None
     author: str | None = None
+    source: str | None = None
 
     @property
     def hashtags(self) -> list[str]:
@@ -159,7 +162,7 @@ def _labelled(line: _Line, number: int) -> LabelledPost:
         spellings = {name: spelt.get(name, name) for name in names}
     spellings.pop("", None)
     identity = str(number) if line.id is None else str(line.id)
-    return LabelledPost(identity, line.text, spellings, line.created_at, line.author)
+    return LabelledPost(identity, line.text, spellings, line.created_at, line.author, line.src)
 
 
 def _spelling(hashtag: str) -> str:

@@ -21,6 +21,7 @@ from trainer.click_parts import (
     in_one_line,
     numbers,
     protocols,
+    told,
 )
 from trainer.settings import StudySettings
 from worker.settings import options
@@ -48,7 +49,7 @@ def _study(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None
             fields = set(StudySettings.__struct_fields__) - set(left_out)
             settings = {name: values.pop(name) for name in fields}
             study = Study(corpus, Parts(parts), given(settings))
-            written = shlex.join(["trainer", *_told(sys.argv[1:])])
+            written = shlex.join(["trainer", *told(sys.argv[1:])])
             command(study, Writer(study, results, written), **values)
 
         with_settings = options(StudySettings, left_out)(in_one_line(studying))
@@ -57,11 +58,6 @@ def _study(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None
         return click.argument("corpus", type=CORPUS)(results)
 
     return decorate
-
-
-def _told(arguments: list[str]) -> list[str]:
-    """Return a command line fit for a result: of each path only its last part."""
-    return [Path(part).name if part.startswith(("/", ".", "~")) else part for part in arguments]
 
 
 @click.command()

@@ -1,0 +1,118 @@
+"""`trainer fit-memory` and `trainer replay` at the command line, on a stream with a new hashtag."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+
+from export.registry import Registry
+from tests.support.cli import assert_one_line, trainer
+from tests.support.learning import planted_posts, write_splits
+from trainer.memory_fit import GRID, WEIGHTS, MemoryChoice
+from trainer.replay_rows import ReplayRow
+from trainer.replay_ways import PARTS
+from trainer.results import read_rows
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+NEW = "thunder hail lightning gusts rain #storm"
+
+
+def timed(posts: list[dict[str, Any]], minute: int, source: str) -> list[dict[str, Any]]:
+    return [
+        {**post, "created_at": (START + timedelta(minutes=minute + at)).isoformat(),
+         "author": f"writer {at % 7}", "src": source}
+        for at, post in enumerate(posts)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus in which every second test post has a hashtag that train and dev never had."""
+    test = planted_posts(60, seed=13)
+    test[::2] = [{"id": f"new-{number}", "text": NEW} for number in range(30)]
+    folder = write_splits(
+        tmp_path_factory.mktemp("stream") / "planted",
+        train=timed(planted_posts(100, seed=11), 0, "one"),
+        dev=timed(planted_posts(40, seed=12), 200, "two"),
+        test=timed(test, 300, "one"),
+    )
+    (folder / "test_near_dup_of_train_ids.txt").write_text(f"{test[1]['id']}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def replayed(stream: Path, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a replay with what was fitted before it."""
+    folder = tmp_path_factory.mktemp("results")
+    fitted = trainer("fit-memory", stream, folder / "memory.json", "--registry", registry.root)
+    assert fitted.exit_code == 0, fitted.output
+    asked = ("--registry", registry.root, "--memory", folder / "memory.json", "--without", "two")
+    result = trainer("replay", stream, folder, *asked)
+    assert result.exit_code == 0, result.output
+    assert "Hit@5" in result.stdout
+    return folder
+
+
+def rows(folder: Path, **cell: object) -> list[Any]:
+    found = read_rows(folder / "planted.json", ReplayRow)
+    return [row for row in found if all(getattr(row, k) == v for k, v in cell.items())]
+
+
+def test_what_is_fitted_is_among_what_was_tried(replayed: Path) -> None:
+    choice = MemoryChoice.load(replayed / "memory.json")
+    assert choice.weight in WEIGHTS
+    assert all(getattr(choice.rules, name) in values for name, values in GRID.items())
+    assert choice.dev_f1_at_1 > 90
+
+
+def test_the_memory_knows_a_hashtag_that_no_model_can(replayed: Path) -> None:
+    main: dict[str, object] = {
+        "protocol": "time order",
+        "guards": True,
+        "delay": "none",
+        "without": "",
+    }
+    main["signals"] = "text,context,author"
+    unseen, young = (
+        {row.method: row for row in rows(replayed, **main, subset=f"hashtag {age}")}
+        for age in ("unseen", "under an hour")
+    )
+    assert [unseen[method].f1_1 for method in ("static", "memory", "fused")] == [0, 0, 0]
+    assert young["static"].f1_1 == 0
+    assert young["memory"].f1_1 > 90 < young["fused"].f1_1
+
+
+def test_every_way_has_every_method_with_an_interval(replayed: Path) -> None:
+    whole = rows(replayed, subset="all")
+    assert len(whole) == len({row.key for row in whole}) == 3 * (6 + 9 + 7)
+    assert {row.method for row in whole} == {"static", "memory", "fused"}
+    assert all(row.low <= row.f1_1 <= row.high and row.posts == 60 for row in whole)
+    [near] = rows(
+        replayed, subset="without near repeats", protocol="side by side", without="two",
+        signals="text", method="fused",
+    )  # fmt: skip
+    assert near.posts == 59
+
+
+def test_the_rows_name_what_made_them(replayed: Path) -> None:
+    written = msgspec.json.decode((replayed / "planted.json").read_bytes())
+    assert {"corpus", "protocol", "signals", "method", "f1_1", "f1_5", "hit_5"} <= written[0].keys()
+    assert written[0]["model"] == "tab-lstm"
+
+
+def test_the_picture_has_a_line_for_the_model_and_one_for_both(replayed: Path) -> None:
+    picture = ET.fromstring((replayed / "planted.svg").read_text())  # noqa: S314 - our own
+    lines = [line.get("points", "") for line in picture.iter() if line.tag.endswith("polyline")]
+    assert [len(points.split()) for points in lines] == [PARTS, PARTS]
+
+
+def test_a_corpus_without_times_is_refused(registry: Registry, tmp_path: Path) -> None:
+    untimed = write_splits(
+        tmp_path / "untimed",
+        **{name: planted_posts(2, seed=1) for name in ("train", "dev", "test")},
+    )
+    result = trainer("replay", untimed, tmp_path, "--registry", registry.root)
+    assert_one_line(result, "has no `created_at`")

@@ -1,0 +1,102 @@
+"""How the memory votes, and what its votes weigh beside the model: chosen on dev alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer.checkpoints import write_durably
+from trainer.errors import CorpusError
+from trainer.progress import console, progress
+from trainer.replay import Probabilities, Scores, fused, votes
+from trainer.timeline import Moment
+from worker.memory import Memory
+from worker.memory_entries import Entry
+from worker.memory_room import Sizes
+from worker.memory_state import Rules
+
+# What is tried, one rule after the other, the others as they are.
+GRID: dict[str, tuple[Any, ...]] = {
+    "sharing": (0.0, 0.25, 0.5),
+    "power": (1.5, 2.0, 3.0, 4.0),
+    "scale": (0.01, 0.1, 1.0, 10.0),
+    "decay": (0.2, 0.3, 0.4, 0.6),
+    "voters": (20, 40, 80),
+    "ring": (15, 30, 60),
+    "candidates": (50, 100, 200),
+}
+WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
+
+
+class MemoryChoice(msgspec.Struct, frozen=True):
+    """How a memory is used: rules, votes an hour of an author, and the model's weight.
+
+    `dev_f1_at_1` in per cent, of both together.
+    """
+
+    rules: Rules = Rules()
+    most: int = 5
+    weight: float = 0.2
+    dev_f1_at_1: float = 0.0
+
+    def save(self, file: Path) -> None:
+        """Write it."""
+        write_durably(file, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+
+    @classmethod
+    def load(cls, file: Path) -> "MemoryChoice":
+        """Read what `save` wrote."""
+        return msgspec.json.decode(file.read_bytes(), type=cls)
+
+
+@dataclass(frozen=True)
+class Dev:
+    """Posts of train and dev in the order of time, and the model's opinion of each of dev."""
+
+    entries: Sequence[Entry]
+    moments: Sequence[Moment]
+    model: Sequence[Probabilities]
+
+    @property
+    def asked(self) -> list[int]:
+        """The rows of dev."""
+        return [row for row, moment in enumerate(self.moments) if moment.split == "dev"]
+
+    def tried(self, most: int, rules: Sequence[Rules], step: str) -> list[MemoryChoice]:
+        """Return a choice for each of the rules and of the weights, in one replay."""
+        asked = self.asked
+        memory = Memory(Sizes(posts=len(self.entries)), rules[0], most)
+        memories = [memory, *(memory.voting_by(other) for other in rules[1:])]
+        best: list[list[list[list[str]]]] = [[[] for _ in WEIGHTS] for _ in rules]
+        with progress(f"memory, {step}", len(asked)) as advance:
+            replayed = votes(self.entries, asked, memories, advance=advance)
+            for expected, answers in zip(self.model, replayed, strict=True):
+                for lists, answer in zip(best, answers, strict=True):
+                    for some, weight in zip(lists, WEIGHTS, strict=True):
+                        some.append(fused(answer, expected, weight)[:1])
+        posts = [self.moments[row] for row in asked]
+        return [
+            MemoryChoice(one, most, weight, round(100 * Scores.of(some, posts).quality.f1[0], 3))
+            for one, lists in zip(rules, best, strict=True)
+            for weight, some in zip(WEIGHTS, lists, strict=True)
+        ]
+
+
+def fit_memory(dev: Dev, start: MemoryChoice) -> MemoryChoice:
+    """Return the best choice on dev, found one rule after the other.
+
+    Raises `CorpusError` where dev has no post.
+    """
+    if not dev.asked:
+        raise CorpusError("dev has no post with a hashtag, so nothing can be chosen on it")
+    best = start
+    for name, values in GRID.items():
+        tried = [best.rules._replace(**{name: value}) for value in values]
+        best = max(dev.tried(best.most, tried, name), key=lambda choice: choice.dev_f1_at_1)
+        console.print(
+            f"{name} {getattr(best.rules, name):g}, weight {best.weight:g}: "
+            f"dev F1@1 {best.dev_f1_at_1:.2f} %"
+        )
+    return best

@@ -1,0 +1,112 @@
+"""Predict, then add: what would have been suggested for each post at its time?"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.metrics import Quality, measure
+from trainer.significance import Interval, PostScores, interval
+from trainer.timeline import Moment
+from worker.fusion import fuse
+from worker.memory import Memory, Votes
+from worker.memory_entries import Entry
+from worker.predictor import Predictor
+from worker.quality import RANKS, Score, score
+
+Probabilities = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How late a post is seen by the memory: after so many more posts, and so many seconds."""
+
+    posts: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        told = [f"{self.posts} posts"] * bool(self.posts) + [f"{self.seconds:g} s"] * bool(
+            self.seconds
+        )
+        return ", ".join(told) or "none"
+
+
+NO_DELAY = Delay()
+
+
+def votes(
+    entries: Sequence[Entry],
+    asked: Sequence[int],
+    memories: Sequence[Memory],
+    delay: Delay = NO_DELAY,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Iterator[tuple[Votes, ...]]:
+    """Yield what each memory says of the entries of the rows `asked`, at their time.
+
+    The entries are in the order of time; `memories` are one memory with different rules.
+    """
+    times = [entry.time for entry in entries]
+    added = 0
+    for row in asked:
+        seen = row - delay.posts
+        if delay.seconds:
+            seen = min(seen, bisect_right(times, times[row] - delay.seconds))
+        if seen > added:
+            memories[0].add(entries[added:seen])
+            added = seen
+        yield tuple(memory.look_up([entries[row]])[0] for memory in memories)
+        advance(1)
+
+
+def probabilities(predictor: Predictor, texts: Sequence[str]) -> list[Probabilities]:
+    """Return the most probable hashtags of each text by the model that is served."""
+    inputs = predictor.encode(texts)
+    answers = iter(predictor.predict([item for item in inputs if not item.empty]))
+    found: list[Probabilities] = []
+    for item in inputs:
+        if item.empty:
+            found.append({})
+            continue
+        answer = next(answers)
+        names = (predictor.hashtags[row].canonical for row in answer.hashtags)
+        found.append(dict(zip(names, answer.scores.tolist(), strict=True)))
+    return found
+
+
+def fused(found: Votes, model: Probabilities, weight: float) -> list[str]:
+    """Return the hashtags that both together suggest, the best first."""
+    return [one.hashtag for one in fuse(found.shares, model, weight)[:RANKS]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Hits [posts, 5], and how many hashtags each post has [posts]."""
+
+    hits: npt.NDArray[np.bool_]
+    gold: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, suggested: Sequence[Sequence[str]], moments: Sequence[Moment]) -> "Scores":
+        """Score what was suggested for posts."""
+        rows: list[Score] = [
+            score(best, moment.post.spellings)
+            for best, moment in zip(suggested, moments, strict=True)
+        ]
+        hits = np.array([row.hits for row in rows], dtype=np.bool_).reshape(len(rows), RANKS)
+        return cls(hits, np.array([row.hashtags for row in rows], dtype=np.int64))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Scores":
+        """Return those of some posts."""
+        return Scores(self.hits[rows], self.gold[rows])
+
+    @property
+    def quality(self) -> Quality:
+        """All metrics at 1 to 5."""
+        return measure(self.hits, self.gold)
+
+    @property
+    def interval(self) -> Interval:
+        """F1@1 with its bootstrap interval, in per cent."""
+        return interval(PostScores.of(self.hits[None, :, 0], self.gold))

@@ -1,0 +1,89 @@
+"""The commands of `trainer` that replay a corpus as a stream."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from trainer.click_parts import CORPUS, FILE, FOLDER, in_one_line, told
+from worker.settings import ModelSettings, options
+
+_MEMORY = click.option(
+    "--memory", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How the memory votes: what `trainer fit-memory` wrote.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("corpus", type=CORPUS)
+@click.argument("results", type=FOLDER)
+@click.option("--without", default="", help="Sources left out in some replays, by commas.")
+@_MEMORY
+@options(ModelSettings)
+@in_one_line
+def replay(corpus: Path, results: Path, without: str, memory: Path | None, **values: Any) -> None:  # noqa: ANN401
+    """Replay CORPUS as a stream: each test post is answered, and only then known to the memory.
+
+    The bundle must have been learned from CORPUS's train split alone. Beside it stand the memory of
+    recent posts and both together, for each set of signals, guarded and not, with posts seen late,
+    and with the clocks of all sources set to one start. Rows go to the folder RESULTS, and a
+    picture of F1@1 over time.
+    """
+    from trainer.memory_fit import MemoryChoice  # noqa: PLC0415 - torch and numba load slowly
+    from trainer.replay_picture import draw  # noqa: PLC0415
+    from trainer.replay_rows import ReplayRow, Replays  # noqa: PLC0415
+    from trainer.replay_ways import ways  # noqa: PLC0415
+    from trainer.results import merge_rows  # noqa: PLC0415
+    from worker.models import load_predictor  # noqa: PLC0415
+
+    choice = MemoryChoice.load(memory) if memory else MemoryChoice()
+    command = shlex.join(["trainer", *told(sys.argv[1:])])
+    replays = Replays(corpus, load_predictor(ModelSettings(**values)), choice, command)
+    file, replayed = results / f"{corpus.name}.json", []
+    table = Table("replay", "signals", "method", "F1@1", "F1@5", "Hit@5", title=corpus.name)
+    for way in ways(tuple(filter(None, without.split(",")))):
+        rows = replays.rows(way)
+        merge_rows(file, rows, ReplayRow)
+        replayed += rows
+        for row in rows:
+            if row.subset == "all":
+                bounds = f"{row.f1_1:.1f} ({row.low:.1f}-{row.high:.1f})"
+                figures = (bounds, f"{row.f1_5:.1f}", f"{row.hit_5:.1f}")
+                table.add_row(str(way), row.signals, row.method, *figures)
+        table.add_section()
+    Console().print(table)
+    picture = results / f"{corpus.name}.svg"
+    picture.write_text(draw(replayed))
+    click.echo(f"{file}\n{picture}")
+
+
+@click.command("fit-memory")
+@click.argument("corpus", type=CORPUS)
+@click.argument("file", type=FILE)
+@options(ModelSettings)
+@in_one_line
+def fit_memory(corpus: Path, file: Path, **values: Any) -> None:  # noqa: ANN401
+    """Choose on CORPUS's dev posts how the memory votes, and write it to FILE.
+
+    Train and dev are replayed in the order of time; test is not read. The bundle must have been
+    learned from the train split alone.
+    """
+    from trainer import memory_fit as fitting  # noqa: PLC0415 - torch and numba load slowly
+    from trainer.replay import probabilities  # noqa: PLC0415
+    from trainer.timeline import joined, read_entries, timeline  # noqa: PLC0415
+    from worker.models import load_predictor  # noqa: PLC0415
+    from worker.signals import SIGNALS  # noqa: PLC0415
+
+    moments = timeline(corpus, splits=("train", "dev"))
+    texts = [moment.post.text for moment in moments if moment.split == "dev"]
+    model = probabilities(load_predictor(ModelSettings(**values)), texts)
+    dev = fitting.Dev(joined(read_entries(moments), SIGNALS), moments, model)
+    choice = fitting.fit_memory(dev, fitting.MemoryChoice())
+    choice.save(file)
+    click.echo(
+        f"{file}: weight of the model {choice.weight:g}, dev F1@1 {choice.dev_f1_at_1:.2f} %"
+    )
