@@ -19,13 +19,13 @@ from worker.memory_state import Rules
 
 # What is tried, one rule after the other, the others as they are.
 GRID: dict[str, tuple[Any, ...]] = {
-    "sharing": (0.0, 0.25, 0.5),
+    "sharing": (0.0, 0.25, 0.5, 0.75),
     "power": (1.5, 2.0, 3.0, 4.0),
-    "scale": (0.01, 0.1, 1.0, 10.0),
+    "scale": (0.01, 0.03, 0.1, 0.3, 1.0, 10.0),
     "decay": (0.2, 0.3, 0.4, 0.6),
-    "voters": (20, 40, 80),
-    "ring": (15, 30, 60),
-    "candidates": (50, 100, 200),
+    "voters": (20, 40, 80, 160),
+    "ring": (10, 15, 30, 60),
+    "candidates": (100, 200, 400),
 }
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
 

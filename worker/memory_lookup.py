@@ -8,7 +8,7 @@ weighed when a post is added, so votes depend on the posts that are held and on 
 import numpy as np
 
 from worker.compiled import compiled
-from worker.memory_state import ANY_POST, FIRST_TOKEN, NONE, ORIGINAL, LookUp, State
+from worker.memory_state import ANY_POST, FIRST_TOKEN, NONE, ORIGINAL, Floats, Heap, LookUp, Vectors
 
 DAY = 86_400.0  # seconds
 MOST_STEPS = 1_024  # repeats of one original that are told apart in a chain
@@ -17,52 +17,51 @@ FIXED = 2.0**32  # sums in fixed point do not depend on their order
 
 
 @compiled
-def _better(state: State, value: float, one: int, other_value: float, other: int) -> bool:
+def _better(heap: Heap, value: float, one: int, other_value: float, other: int) -> bool:
     """Order by value, then by event time, then by id."""
     if value != other_value:
         return value > other_value
-    if state.times[one] != state.times[other]:
-        return bool(state.times[one] > state.times[other])
-    return bool(state.ids[one] > state.ids[other])
+    if heap.times[one] != heap.times[other]:
+        return bool(heap.times[one] > heap.times[other])
+    return bool(heap.ids[one] > heap.ids[other])
 
 
 @compiled
-def _keep(on: LookUp, size: int, most: int, post: int, value: float) -> int:
-    """Put a post into a heap of the best whose worst is first; return how many it has."""
-    best, values = on.scratch.best, on.scratch.scores
-    if size == most and not _better(on.state, value, post, values[0], best[0]):
-        return size
+def _keep(heap: Heap, size: int, most: int, post: int, value: float) -> int:
+    """Keep a post if it is among the best; return how many there are."""
+    posts, values = heap.posts, heap.values
     if size < most:
         place = size
         while place > 0:
             parent = (place - 1) >> 1
-            if _better(on.state, value, post, values[parent], best[parent]):
+            if _better(heap, value, post, values[parent], posts[parent]):
                 break
-            best[place], values[place] = best[parent], values[parent]
+            posts[place], values[place] = posts[parent], values[parent]
             place = parent
-        best[place], values[place] = post, value
+        posts[place], values[place] = post, value
         return size + 1
-    _sift(on, size, post, value)
+    if _better(heap, value, post, values[0], posts[0]):
+        _sift(heap, size, post, value)
     return size
 
 
 @compiled
-def _sift(on: LookUp, size: int, post: int, value: float) -> None:
+def _sift(heap: Heap, size: int, post: int, value: float) -> None:
     """Put a post at the head of a heap, in place of what is there."""
-    best, values, place = on.scratch.best, on.scratch.scores, 0
+    posts, values, place = heap.posts, heap.values, 0
     while True:
         child = 2 * place + 1
         if child >= size:
             break
         if child + 1 < size and _better(
-            on.state, values[child], best[child], values[child + 1], best[child + 1]
+            heap, values[child], posts[child], values[child + 1], posts[child + 1]
         ):
             child += 1
-        if _better(on.state, values[child], best[child], value, post):
+        if _better(heap, values[child], posts[child], value, post):
             break
-        best[place], values[place] = best[child], values[child]
+        posts[place], values[place] = posts[child], values[child]
         place = child
-    best[place], values[place] = post, value
+    posts[place], values[place] = post, value
 
 
 @compiled
@@ -98,109 +97,115 @@ def _weigh(on: LookUp, row: int) -> float:
 def _meet(on: LookUp, row: int) -> int:
     """Sum the weights of the newest posts of each token; return how many posts were met.
 
-    All chains are followed at once, so that the processor waits for many reads together.
+    All chains are followed at once, so that the processor waits for many reads together. Arrays are
+    taken out of their tuples first: within loops, each time would count references.
     """
-    state, scratch, slots = on.state, on.scratch, on.slots
     first, last = on.batch.token_offsets[row], on.batch.token_offsets[row + 1]
-    width, found = state.slots.shape[1], 0
+    older, slots, weights = on.state.older, on.slots, on.scratch.weights
+    met, posts, cells = on.scratch.met, on.scratch.posts, on.scratch.cells
+    heads, width, found = on.state.heads, on.state.slots.shape[1], 0
     for at in range(first, last):
-        slot = slots[at]
-        scratch.cells[at - first] = NONE if slot == NONE else state.heads[slot]
+        cells[at - first] = NONE if slots[at] == NONE else heads[slots[at]]
     for _ in range(on.rules.ring):
         for at in range(first, last):
-            cell = scratch.cells[at - first]
-            while cell != NONE and scratch.met[cell // width] == OWN:
-                cell = state.older[cell]
+            cell = cells[at - first]
+            while cell != NONE and met[cell // width] == OWN:
+                cell = older[cell]
             if cell == NONE:
-                scratch.cells[at - first] = NONE
+                cells[at - first] = NONE
                 continue
             post = cell // width
-            if scratch.met[post] == 0:
-                scratch.posts[found] = post
+            if met[post] == 0:
+                posts[found] = post
                 found += 1
-            scratch.met[post] += np.int64(scratch.weights[slots[at]] * FIXED)
-            scratch.cells[at - first] = state.older[cell]
+            met[post] += np.int64(weights[slots[at]] * FIXED)
+            cells[at - first] = older[cell]
     return found
 
 
 @compiled
-def _choose(on: LookUp, found: int) -> int:
+def _choose(on: LookUp, heap: Heap, found: int) -> int:
     """Leave the candidates in `posts`: the best of those met, and the newest; return how many."""
-    state, scratch, rules, size = on.state, on.scratch, on.rules, 0
+    met, posts, older, most = on.scratch.met, on.scratch.posts, on.state.older, on.rules.candidates
+    size, width, steps = 0, on.state.slots.shape[1], 0
     for place in range(found):
-        post = scratch.posts[place]
-        size = _keep(on, size, rules.candidates, post, float(scratch.met[post]))
+        size = _keep(heap, size, most, posts[place], float(met[posts[place]]))
     for place in range(found):
-        scratch.met[scratch.posts[place]] = 0
+        met[posts[place]] = 0
     for place in range(size):
-        scratch.posts[place] = scratch.best[place]
-        scratch.met[scratch.best[place]] = 1
-    cell, steps, width, chosen = state.heads[ANY_POST], 0, state.slots.shape[1], size
-    while cell != NONE and steps < rules.newest:
+        posts[place] = heap.posts[place]
+        met[posts[place]] = 1
+    cell, chosen = on.state.heads[ANY_POST], size
+    while cell != NONE and steps < on.rules.newest:
         post = cell // width
-        if scratch.met[post] == 0:
-            scratch.posts[size] = post
+        if met[post] == 0:
+            posts[size] = post
             size += 1
-        steps += scratch.met[post] != OWN
-        cell = state.older[cell]
+        steps += met[post] != OWN
+        cell = older[cell]
     for place in range(chosen):
-        scratch.met[scratch.posts[place]] = 0
+        met[posts[place]] = 0
     return size
 
 
 @compiled
-def _cosine(on: LookUp, post: int, length: float) -> float:
+def _cosine(of: Vectors, weights: Floats, all_posts: float, post: int, length: float) -> float:
     """Return the cosine of a post that is held and the one that is answered."""
-    state, product, total = on.state, 0.0, 0.0
-    all_posts = 1.0 + state.log_lengths[ANY_POST]
-    for cell in range(FIRST_TOKEN, state.cells[post]):
-        slot = state.slots[post, cell]
-        weight = state.frequencies[state.counts[post, cell]] * (all_posts - state.log_lengths[slot])
+    slots, counts, frequencies, log_lengths = of.slots, of.counts, of.frequencies, of.log_lengths
+    product, total = 0.0, 0.0
+    for cell in range(FIRST_TOKEN, of.cells[post]):
+        slot = slots[post, cell]
+        weight = frequencies[counts[post, cell]] * (all_posts - log_lengths[slot])
         total += weight * weight
-        product += weight * on.scratch.weights[slot]
+        product += weight * weights[slot]
     return float(product / (length * np.sqrt(total))) if product > 0 else 0.0
 
 
 @compiled
-def _rank(on: LookUp, row: int, size: int, length: float) -> int:
-    """Set `best` to the voters and `scores` to their scores, best last; return how many."""
-    state, scratch, rules, voters = on.state, on.scratch, on.rules, 0
+def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
+    """Leave the voters and their scores in the heap, now best first; return how many."""
+    state, rules, voters, original = on.state, on.rules, 0, on.originals[row]
+    of = Vectors(state.cells, state.slots, state.counts, state.frequencies, state.log_lengths)
+    posts, weights, times, nearest = on.scratch.posts, on.scratch.weights, state.times, 0.0
+    all_posts, now = 1.0 + state.log_lengths[ANY_POST], on.batch.times[row]
     for place in range(size):
-        post = scratch.posts[place]
-        if on.originals[row] != NONE and state.slots[post, ORIGINAL] == on.originals[row]:
+        post = posts[place]
+        if original != NONE and of.slots[post, ORIGINAL] == original:
             continue
-        cosine = _cosine(on, post, length)
-        if cosine <= 0:
-            continue
-        on.answers.nearest[row] = max(on.answers.nearest[row], cosine)
-        age = max(on.batch.times[row] - state.times[post], 0.0) / (rules.scale * DAY)
-        score = cosine * (1.0 + age) ** -rules.decay
-        voters = _keep(on, voters, rules.voters, post, score)
+        cosine = _cosine(of, weights, all_posts, post, length)
+        if cosine > 0:
+            nearest = max(nearest, cosine)
+            age = max(now - times[post], 0.0) / (rules.scale * DAY)
+            score = cosine * (1.0 + age) ** -rules.decay
+            voters = _keep(heap, voters, rules.voters, post, score)
+    on.answers.nearest[row] = nearest
     for left in range(voters - 1, 0, -1):  # heap sort: the worst goes to the end
-        post, score = scratch.best[0], scratch.scores[0]
-        last, last_score = scratch.best[left], scratch.scores[left]
-        _sift(on, left, last, last_score)
-        scratch.best[left], scratch.scores[left] = post, score
+        worst, least = heap.posts[0], heap.values[0]
+        _sift(heap, left, heap.posts[left], heap.values[left])
+        heap.posts[left], heap.values[left] = worst, least
     return voters
 
 
 @compiled
 def _vote(on: LookUp, row: int, voters: int) -> None:
     """Sum the votes of the voters, the best first, and write the hashtags with the most."""
-    state, scratch, answers, found = on.state, on.scratch, on.answers, 0
+    tags, votes, best = on.scratch.tags, on.scratch.votes, on.scratch.best
+    counts, own_tags, muted = on.state.tag_counts, on.state.tags, on.state.muted
+    found, total = 0, 0.0
     for place in range(voters):
-        post = scratch.best[place]
-        share = float(state.tag_counts[post]) ** -on.rules.sharing
-        vote = scratch.scores[place] ** on.rules.power * share
-        for own in range(state.tag_counts[post]):
-            if state.muted[post] >> own & 1:
+        post = best[place]
+        share = float(counts[post]) ** -on.rules.sharing
+        vote = on.scratch.scores[place] ** on.rules.power * share
+        for own in range(counts[post]):
+            if muted[post] >> own & 1:
                 continue
-            tag = state.tags[post, own]
-            if scratch.votes[tag] == 0:
-                scratch.tags[found] = tag
+            tag = own_tags[post, own]
+            if votes[tag] == 0:
+                tags[found] = tag
                 found += 1
-            scratch.votes[tag] += vote
-            answers.totals[row] += vote
+            votes[tag] += vote
+            total += vote
+    on.answers.totals[row] = total
     _write(on, row, found)
 
 
@@ -227,12 +232,12 @@ def _write(on: LookUp, row: int, found: int) -> None:
 @compiled
 def look_up(on: LookUp) -> None:
     """Answer posts."""
+    heap = Heap(on.scratch.best, on.scratch.scores, on.state.times, on.state.ids)
     for row in range(len(on.batch.ids)):
-        on.answers.totals[row], on.answers.nearest[row] = 0.0, 0.0
         length = _weigh(on, row)
         _mark(on, row, OWN)
-        candidates = _choose(on, _meet(on, row))
-        _vote(on, row, _rank(on, row, candidates, length))
+        candidates = _choose(on, heap, _meet(on, row))
+        _vote(on, row, _rank(on, heap, row, candidates, length))
         _mark(on, row, 0)
         for at in range(on.batch.token_offsets[row], on.batch.token_offsets[row + 1]):
             if on.slots[at] != NONE:

@@ -126,6 +126,25 @@ class Scratch(NamedTuple):
     tags: Ints  # those with votes
 
 
+class Heap(NamedTuple):
+    """Posts with values, the worst first; of equal values the newer post is better."""
+
+    posts: Ints
+    values: Floats
+    times: Floats  # of all posts
+    ids: Longs
+
+
+class Vectors(NamedTuple):
+    """What it takes to weigh the tokens of posts."""
+
+    cells: Ints
+    slots: Ints
+    counts: npt.NDArray[np.uint8]
+    frequencies: Floats
+    log_lengths: Floats
+
+
 class LookUp(NamedTuple):
     """One call: posts to be answered, and all that it takes.
 

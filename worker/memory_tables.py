@@ -13,6 +13,7 @@ from worker.memory_state import (
     NONE,
     ORIGINAL,
     Batch,
+    Floats,
     Ints,
     Keys,
     Longs,
@@ -82,44 +83,53 @@ def _release(keys: Keys, slot: int) -> None:
 
 
 @compiled
-def _is_newer(state: State, one: int, other: int) -> bool:
+def _is_newer(times: Floats, ids: Longs, one: int, other: int) -> bool:
     """Say whether a post is newer than another: by event time, then by id."""
-    if state.times[one] != state.times[other]:
-        return bool(state.times[one] > state.times[other])
-    return bool(state.ids[one] > state.ids[other])
+    if times[one] != times[other]:
+        return bool(times[one] > times[other])
+    return bool(ids[one] > ids[other])
 
 
 @compiled
-def _link(state: State, post: int, cell: int) -> None:
-    """Put a cell of a post into its chain."""
-    width = state.slots.shape[1]
-    slot, here = state.slots[post, cell], post * width + cell
-    state.lengths[slot] += 1
-    state.log_lengths[slot] = state.logs[state.lengths[slot]]
-    above, below, steps = NONE, state.heads[slot], 0
-    while below != NONE and steps < MOST_STEPS and _is_newer(state, below // width, post):
-        above, below, steps = below, state.older[below], steps + 1
-    state.newer[here], state.older[here] = above, below
-    if above == NONE:
-        state.heads[slot] = here
-    else:
-        state.older[above] = here
-    if below != NONE:
-        state.newer[below] = here
+def _link(state: State, post: int, first: int, last: int) -> None:
+    """Put the cells `first` to `last` of a post into their chains.
+
+    Arrays are taken out of their tuple first: within loops, each time would count references.
+    """
+    newer, older, heads, slots = state.newer, state.older, state.heads, state.slots
+    lengths, logs, log_lengths, width = state.lengths, state.logs, state.log_lengths, slots.shape[1]
+    times, ids = state.times, state.ids
+    for cell in range(first, last):
+        slot, here = slots[post, cell], post * width + cell
+        lengths[slot] += 1
+        log_lengths[slot] = logs[lengths[slot]]
+        above, below, steps = NONE, heads[slot], 0
+        while below != NONE and steps < MOST_STEPS and _is_newer(times, ids, below // width, post):
+            above, below, steps = below, older[below], steps + 1
+        newer[here], older[here] = above, below
+        if above == NONE:
+            heads[slot] = here
+        else:
+            older[above] = here
+        if below != NONE:
+            newer[below] = here
 
 
 @compiled
-def _unlink(state: State, post: int, cell: int) -> None:
-    slot, here = state.slots[post, cell], post * state.slots.shape[1] + cell
-    state.lengths[slot] -= 1
-    state.log_lengths[slot] = state.logs[state.lengths[slot]]
-    above, below = state.newer[here], state.older[here]
-    if above == NONE:
-        state.heads[slot] = below
-    else:
-        state.older[above] = below
-    if below != NONE:
-        state.newer[below] = above
+def _unlink(state: State, post: int, first: int, last: int) -> None:
+    newer, older, heads, slots = state.newer, state.older, state.heads, state.slots
+    lengths, logs, log_lengths, width = state.lengths, state.logs, state.log_lengths, slots.shape[1]
+    for cell in range(first, last):
+        slot, here = slots[post, cell], post * width + cell
+        lengths[slot] -= 1
+        log_lengths[slot] = logs[lengths[slot]]
+        above, below = newer[here], older[here]
+        if above == NONE:
+            heads[slot] = below
+        else:
+            older[above] = below
+        if below != NONE:
+            newer[below] = above
 
 
 @compiled
@@ -135,17 +145,15 @@ def place_of_tag(state: State, post: int, tag: int) -> int:
 def _enter(state: State, post: int) -> None:
     """Let a post vote: link it where look-ups meet it."""
     state.linked[post] = True
-    _link(state, post, ALL)
-    for cell in range(FIRST_TOKEN, state.cells[post]):
-        _link(state, post, cell)
+    _link(state, post, ALL, ALL + 1)
+    _link(state, post, FIRST_TOKEN, state.cells[post])
 
 
 @compiled
 def _leave(state: State, post: int) -> None:
     state.linked[post] = False
-    _unlink(state, post, ALL)
-    for cell in range(FIRST_TOKEN, state.cells[post]):
-        _unlink(state, post, cell)
+    _unlink(state, post, ALL, ALL + 1)
+    _unlink(state, post, FIRST_TOKEN, state.cells[post])
 
 
 @compiled
@@ -193,10 +201,10 @@ def remove(state: State, post: int, most: int) -> None:
     width, numbers = state.slots.shape[1], state.numbers
     if state.linked[post]:
         _leave(state, post)
-    _unlink(state, post, ORIGINAL)
+    _unlink(state, post, ORIGINAL, ORIGINAL + 1)
     if state.slots[post, AUTHOR] != NONE:
         below = state.older[post * width + AUTHOR]
-        _unlink(state, post, AUTHOR)
+        _unlink(state, post, AUTHOR, AUTHOR + 1)
         _judge_earlier(state, post, below, most)
     for cell in range(AUTHOR, state.cells[post]):
         slot = state.slots[post, cell]
@@ -253,9 +261,9 @@ def _add_one(state: State, batch: Batch, row: int, most: int) -> None:
     numbers[HELD] += 1
     _fill(state, batch, row, post)
     _enter(state, post)
-    _link(state, post, ORIGINAL)
+    _link(state, post, ORIGINAL, ORIGINAL + 1)
     if state.slots[post, AUTHOR] != NONE:
-        _link(state, post, AUTHOR)
+        _link(state, post, AUTHOR, AUTHOR + 1)
         for place in range(state.tag_counts[post]):
             _judge(state, post, place, most)
         below = state.older[post * state.slots.shape[1] + AUTHOR]
