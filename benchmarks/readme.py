@@ -21,7 +21,7 @@ DEMOS = {
 
 def figures() -> str:
     """Return the tables, made from the results alone."""
-    return f"\n{_demos()}\n{_paper()}\n{_others()}\n{_serving()}\n{_kills()}\n"
+    return f"\n{_demos()}\n{_paper()}\n{_others()}\n{_serving()}\n{_chaos()}\n"
 
 
 def main() -> None:
@@ -127,16 +127,33 @@ def _serving() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _kills() -> str:
-    lines = [
-        "| what was broken, under load | posts | lost | answered twice | wrong |",
-        "|---" * 5 + "|",
-    ]
+def _chaos() -> str:
+    """Return what breaking things cost; of the two schedules, what happened in them."""
+    found = _result("chaos")["figures"]
+    lines = ["| `make chaos` | posts | lost | answered twice | wrong |", "|---" * 5 + "|"]
+    rows = {f"{_happened(v)}; {name.partition(', ')[2]}": v for name, v in found.items()
+            if "happened" in v}  # fmt: skip
+    fuzz, swaps, stops = (found[n] for n in ("fuzzed messages", "bundle swaps", "stops under load"))
+    unlimited = fuzz["without a limit"]
+    rows |= {
+        f"{unlimited['broken']:,} broken messages among them, "
+        f"{unlimited['dead_letters']:,} dead letters": unlimited,
+        f"{swaps['swaps']} models take over, {swaps['refused']} broken ones are refused": swaps,
+        f"{stops['stops']} workers stopped in order": stops,
+    }
     lines += [
-        f"| {event} | {v['posts']:,} | {v['lost']} | {v['duplicates']} | {v['wrong']} |"
-        for event, v in _result("kills")["figures"].items()
+        f"| {event} | {v['posts']:,} | {v['lost']} | {v['doubled']} | {v['wrong']} |"
+        for event, v in rows.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _happened(schedule: dict[str, Any]) -> str:
+    plan = schedule["plan"]
+    return (
+        f"{plan['kills']} `kill -9`, {plan['broker_restarts']} broker restarts, "
+        f"{plan['outages']} Redis outages, {plan['partitions']} new partitions"
+    )
 
 
 if __name__ == "__main__":
