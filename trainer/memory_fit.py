@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from trainer.checkpoints import write_durably
 from trainer.errors import CorpusError
 from trainer.progress import console, progress
-from trainer.replay import Probabilities, Scores, fused, votes
+from trainer.replay import Probabilities, Scores, votes
 from trainer.timeline import Moment
-from worker.memory import Memory
+from worker.memory import Memory, Votes
 from worker.memory_entries import Entry
 from worker.memory_room import Sizes
 from worker.memory_state import Rules
@@ -74,14 +75,25 @@ class Dev:
             replayed = votes(self.entries, asked, memories, advance=advance)
             for expected, answers in zip(self.model, replayed, strict=True):
                 for lists, answer in zip(best, answers, strict=True):
-                    for some, weight in zip(lists, WEIGHTS, strict=True):
-                        some.append(fused(answer, expected, weight)[:1])
+                    for some, first in zip(lists, first_of_each(answer, expected), strict=True):
+                        some.append(first)
         posts = [self.moments[row] for row in asked]
         return [
             MemoryChoice(one, most, weight, round(100 * Scores.of(some, posts).quality.f1[0], 3))
             for one, lists in zip(rules, best, strict=True)
             for weight, some in zip(WEIGHTS, lists, strict=True)
         ]
+
+
+def first_of_each(found: Votes, model: Probabilities) -> list[list[str]]:
+    """Return the first of what `fuse` ranks with each of the weights, or nothing."""
+    names = list(dict.fromkeys([*found.shares, *model]))
+    if not names:
+        return [[] for _ in WEIGHTS]
+    shares = np.array([found.shares.get(name, 0.0) for name in names])
+    probabilities = np.array([model.get(name, 0.0) for name in names])
+    scores = shares + np.outer(WEIGHTS, probabilities)
+    return [[names[place]] for place in scores.argmax(axis=1)]
 
 
 def fit_memory(dev: Dev, start: MemoryChoice) -> MemoryChoice:

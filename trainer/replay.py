@@ -54,7 +54,8 @@ def votes(
         if delay.seconds:
             seen = min(seen, bisect_right(times, times[row] - delay.seconds))
         if seen > added:
-            memories[0].add(entries[added:seen])
+            # One whose hashtags are all too long to be remembered has none left.
+            memories[0].add([entry for entry in entries[added:seen] if entry.hashtags])
             added = seen
         yield tuple(memory.look_up([entries[row]])[0] for memory in memories)
         advance(1)

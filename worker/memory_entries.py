@@ -19,7 +19,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
     `time` in seconds since the epoch; `author` is 0 where it is not known; `original` is that of
     the post itself where it repeats no other; each token occurs once, with its count. Hashtags are
-    in canonical form, each once; a post to be answered needs none.
+    in canonical form, each once and of at most `MAX_TAG_BYTES`; a post to be answered needs none.
     """
 
     id: int

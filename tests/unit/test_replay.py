@@ -11,7 +11,7 @@ from trainer.replay import Delay, Scores, votes
 from trainer.replay_ways import DELAYS, SIDE_BY_SIDE, Way, subsets, ways
 from trainer.timeline import Moment
 from worker.memory import Memory
-from worker.memory_entries import Entry
+from worker.memory_entries import MAX_TAG_BYTES, Entry
 from worker.memory_room import Sizes
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -39,6 +39,11 @@ def test_a_post_is_answered_with_those_before_it() -> None:
 )
 def test_what_comes_late_is_not_known_yet(delay: Delay, known: set[str]) -> None:
     assert known_at(3, delay) == known
+
+
+def test_a_post_whose_hashtag_is_too_long_is_passed_over() -> None:
+    stream = [post("é" * MAX_TAG_BYTES), *STREAM]
+    assert known_at(2, Delay(), stream) == {"a"}
 
 
 def test_scores_count_every_post() -> None:

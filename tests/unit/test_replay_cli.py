@@ -11,10 +11,12 @@ import pytest
 from export.registry import Registry
 from tests.support.cli import assert_one_line, trainer
 from tests.support.learning import planted_posts, write_splits
-from trainer.memory_fit import GRID, WEIGHTS, MemoryChoice
+from trainer.memory_fit import GRID, WEIGHTS, MemoryChoice, first_of_each
+from trainer.replay import fused
 from trainer.replay_rows import ReplayRow
 from trainer.replay_ways import PARTS
 from trainer.results import read_rows
+from worker.memory import Votes
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 NEW = "thunder hail lightning gusts rain #storm"
@@ -116,3 +118,12 @@ def test_a_corpus_without_times_is_refused(registry: Registry, tmp_path: Path) -
     )
     result = trainer("replay", untimed, tmp_path, "--registry", registry.root)
     assert_one_line(result, "has no `created_at`")
+
+
+def test_each_weight_is_tried_as_it_will_be_used() -> None:
+    votes = Votes({"a": 0.5, "b": 0.3, "c": 0.2}, 1.0)
+    model = {"b": 0.4, "d": 0.9}
+    due = [fused(votes, model, weight)[:1] for weight in WEIGHTS]
+    assert first_of_each(votes, model) == due
+    assert len({name for [name] in due}) == 2
+    assert first_of_each(Votes({}, 0.0), {}) == [[] for _ in WEIGHTS]
