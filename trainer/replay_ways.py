@@ -65,7 +65,10 @@ def ways(without: tuple[str, ...]) -> Iterator[Way]:
 def subsets(
     way: Way, moments: Sequence[Moment], asked: Sequence[int], repeats: frozenset[str]
 ) -> Mapping[str, _Rows]:
-    """Return rows of the answered posts by what they have in common, all of them first."""
+    """Return rows of the answered posts by what they have in common, all of them first.
+
+    Sources, ages and parts are told where all signals are read.
+    """
     found: dict[str, list[int]] = {"all": list(range(len(asked)))}
     if way.delay == NO_DELAY:
         ages = _ages(moments, asked)
@@ -73,6 +76,8 @@ def subsets(
             post = moments[at].post
             if repeats and post.id not in repeats:
                 found.setdefault("without near repeats", []).append(row)
+            if way.signals != SIGNALS:
+                continue
             if post.source is not None:
                 found.setdefault(f"source {post.source}", []).append(row)
             found.setdefault(f"hashtag {age}", []).append(row)
