@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from trainer.checkpoints import write_durably
-from trainer.errors import CorpusError
+from trainer.errors import CorpusError, RunError
 from trainer.progress import console, progress
 from trainer.replay import Probabilities, Scores, votes
 from trainer.timeline import Moment
@@ -43,13 +43,20 @@ class MemoryChoice(msgspec.Struct, frozen=True):
     dev_f1_at_1: float = 0.0
 
     def save(self, file: Path) -> None:
-        """Write it."""
-        write_durably(file, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        """Write it, the rules by their names."""
+        written = {**msgspec.to_builtins(self), "rules": self.rules._asdict()}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(file, msgspec.json.format(msgspec.json.encode(written)) + b"\n")
 
     @classmethod
     def load(cls, file: Path) -> "MemoryChoice":
-        """Read what `save` wrote."""
-        return msgspec.json.decode(file.read_bytes(), type=cls)
+        """Read what `save` wrote; raises `RunError` where it is something else."""
+        try:
+            written = msgspec.json.decode(file.read_bytes())
+            written["rules"] = list(Rules(**written["rules"]))
+            return msgspec.convert(written, cls)
+        except (msgspec.DecodeError, TypeError, KeyError) as error:
+            raise RunError(f"{file} was not written by `trainer fit-memory`: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ import pytest
 from export.registry import Registry
 from tests.support.cli import assert_one_line, trainer
 from tests.support.learning import planted_posts, write_splits
+from trainer.errors import RunError
 from trainer.memory_fit import GRID, WEIGHTS, MemoryChoice, first_of_each
 from trainer.replay import fused
 from trainer.replay_rows import ReplayRow
 from trainer.replay_ways import PARTS
 from trainer.results import read_rows
 from worker.memory import Votes
+from worker.memory_state import Rules
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 NEW = "thunder hail lightning gusts rain #storm"
@@ -118,6 +120,20 @@ def test_a_corpus_without_times_is_refused(registry: Registry, tmp_path: Path) -
     )
     result = trainer("replay", untimed, tmp_path, "--registry", registry.root)
     assert_one_line(result, "has no `created_at`")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"rules": {"rings": 3}}', '{"rules": 5}'])
+def test_a_file_that_is_no_choice_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "memory.json"
+    file.write_text(content)
+    with pytest.raises(RunError, match="was not written by `trainer fit-memory`"):
+        MemoryChoice.load(file)
+
+
+def test_a_choice_is_read_as_it_was_written(tmp_path: Path) -> None:
+    choice = MemoryChoice(Rules(ring=7, decay=0.5), most=3, weight=0.1, dev_f1_at_1=12.5)
+    choice.save(tmp_path / "new" / "memory.json")
+    assert MemoryChoice.load(tmp_path / "new" / "memory.json") == choice
 
 
 def test_each_weight_is_tried_as_it_will_be_used() -> None:
