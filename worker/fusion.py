@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-Origin = Literal["memory", "model", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +14,9 @@ class Fused:
     probability: float
 
     @property
-    def origin(self) -> Origin:
+    def sources(self) -> list[str]:
         """Who knows of it."""
-        if not self.share:
-            return "model"
-        return "both" if self.probability else "memory"
+        return ["model"] * bool(self.probability) + ["memory"] * bool(self.share)
 
 
 def fuse(

@@ -52,11 +52,12 @@ class Loop:
         records = self.source.poll(self.settings.max_batch_size, self.settings.max_batch_time)
         self._note_lag()
         if not records:
+            self.models.current().idle()
             return
         started = time.monotonic()
         outcomes = self.models.current().respond(records)
         self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
-        outputs = [one for one in outcomes if isinstance(one, Output)]
+        outputs = [o for one in outcomes if isinstance(one, Output) for o in (one, *one.also)]
         self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
 

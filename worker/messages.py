@@ -37,13 +37,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to be published; `rejected` is the reason where it is a dead letter."""
+    """One record to be published; `rejected` is the reason where it is a dead letter.
+
+    `also` is published with it, in the same flush or transaction.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: list[Header] = field(default_factory=list)
     rejected: str | None = None
+    also: tuple["Output", ...] = ()
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -61,11 +65,15 @@ class Post(msgspec.Struct, frozen=True):
     original: str | None = None
 
 
-class ScoredHashtag(msgspec.Struct, frozen=True):
-    """A suggested hashtag without '#', and its probability."""
+class ScoredHashtag(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A suggested hashtag without '#', and its probability.
+
+    With the memory on, a score of both together; `sources`, who knows of it: model, memory.
+    """
 
     hashtag: str
     score: float
+    sources: list[str] | None = msgspec.field(default=None, name="from")
 
 
 class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,7 +100,9 @@ def decode_suggestion(value: bytes) -> Suggestion:
     return _SUGGESTION_DECODER.decode(value)
 
 
-def suggestion_output(topic: str, record: Record, answer: Suggestion) -> Output:
+def suggestion_output(
+    topic: str, record: Record, answer: Suggestion, also: tuple[Output, ...] = ()
+) -> Output:
     """Return an answer as a CloudEvent in binary mode, keyed by the post's id."""
     headers: list[Header] = [
         ("content-type", b"application/json"),
@@ -103,7 +113,7 @@ def suggestion_output(topic: str, record: Record, answer: Suggestion) -> Output:
         ("ce_subject", answer.id.encode()),
         *{header[0]: header for header in record.headers if _is_trace(header)}.values(),
     ]
-    return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers)
+    return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers, also=also)
 
 
 def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -> Output:

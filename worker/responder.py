@@ -1,12 +1,13 @@
 """What one model makes of a batch of records. It talks to the cache, and to nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from worker.answers import Answerer
 from worker.cache import Cache
 from worker.errors import RecordRejectedError
 from worker.intake import Intake, Skipped
+from worker.memory import Votes
 from worker.messages import (
     Output,
     Post,
@@ -16,6 +17,7 @@ from worker.messages import (
     suggestion_output,
 )
 from worker.predictor import ModelInput, Prediction
+from worker.recall import Recall
 from worker.settings import Settings
 from worker.telemetry import Metrics
 
@@ -31,29 +33,54 @@ class Responder:
     cache: Cache
     settings: Settings
     metrics: Metrics
+    recall: Recall | None = None
 
     def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
         """Return what is to be published for each record, or why nothing is."""
         self.answerer.blocklist.refresh()
-        read = [self.intake.read(record) for record in records]
-        suggestions = iter(self._suggest([item for item in read if isinstance(item, Post)]))
-        outcomes = (next(suggestions) if isinstance(item, Post) else item for item in read)
+        read = [(record, self.intake.read(record)) for record in records]
+        posts = [(record, item) for record, item in read if isinstance(item, Post)]
+        answered = iter(self._answer(posts))
         return [
-            outcome if isinstance(outcome, Skipped) else self._output(record, outcome)
-            for record, outcome in zip(records, outcomes, strict=True)
+            next(answered)
+            if isinstance(item, Post)
+            else item
+            if isinstance(item, Skipped)
+            else dead_letter_output(self.settings.dead_letters, record, item)
+            for record, item in read
         ]
 
-    def _suggest(self, posts: Sequence[Post]) -> list[Suggestion | RecordRejectedError]:
+    def idle(self) -> None:
+        """Use a moment without posts."""
+        if self.recall is not None:
+            self.recall.follow()
+
+    def _answer(self, posts: Sequence[tuple[Record, Post]]) -> Iterator[Output]:
+        """Yield what is published for each post; what it is remembered by goes along."""
+        opinions = self.recall.look_up(posts) if self.recall else [None] * len(posts)
+        suggested = self._suggest(
+            [post for _, post in posts], [o.votes if o else None for o in opinions]
+        )
+        for (record, post), opinion, outcome in zip(posts, opinions, suggested, strict=True):
+            if isinstance(outcome, RecordRejectedError):
+                yield dead_letter_output(self.settings.dead_letters, record, outcome)
+            else:
+                also = self.recall.remember(post, opinion) if self.recall and opinion else ()
+                yield suggestion_output(self.settings.output_topic, record, outcome, also)
+
+    def _suggest(
+        self, posts: Sequence[Post], votes: Sequence[Votes | None]
+    ) -> list[Suggestion | RecordRejectedError]:
         inputs = self.answerer.predictor.encode([post.text for post in posts])
         answers = self._infer([item for item in inputs if not item.empty])
         outcomes: list[Suggestion | RecordRejectedError] = []
-        for post, item in zip(posts, inputs, strict=True):
+        for post, item, voted in zip(posts, inputs, votes, strict=True):
             answer = answers.get(item.digest)
             if answer is None:
                 self.metrics.without_words.inc()
-                outcomes.append(self.answerer.without_words(post))
+                outcomes.append(self.answerer.without_words(post, voted))
             elif isinstance(answer, Prediction):
-                outcomes.append(self.answerer.suggest(post, answer))
+                outcomes.append(self.answerer.suggest(post, answer, voted))
             else:
                 outcomes.append(answer)
         return outcomes
@@ -67,11 +94,6 @@ class Responder:
         self.metrics.inferred.inc(len(missing))
         self.cache.put_many({d: a for d, a in fresh.items() if isinstance(a, Prediction)})
         return {**known, **fresh}
-
-    def _output(self, record: Record, outcome: Suggestion | RecordRejectedError) -> Output:
-        if isinstance(outcome, RecordRejectedError):
-            return dead_letter_output(self.settings.dead_letters, record, outcome)
-        return suggestion_output(self.settings.output_topic, record, outcome)
 
 
 def predict_each(

@@ -18,6 +18,7 @@ from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
 from worker.models import FollowedModel, MakeResponder, answerer, blocklist
 from worker.predictor import Predictor
+from worker.recall import Recall
 from worker.rejects import RejectLimit
 from worker.responder import Responder
 from worker.settings import Settings
@@ -55,11 +56,14 @@ def serve(settings: Settings, slot: int | None) -> None:
             stack.enter_context(structlog.contextvars.bound_contextvars(slot=slot))
         if settings.http_port:
             stack.enter_context(_health_server(settings, slot or 0, metrics, health))
-        respond = stack.enter_context(_responders(settings, metrics))
+        recall = Recall(settings, metrics) if settings.memory == "on" else None
+        respond = stack.enter_context(_responders(settings, metrics, recall))
         models = FollowedModel(settings, respond, metrics, settings.model_refresh)
         _check_times(settings, models.current().answerer.predictor)
         stack.enter_context(models)
         source, sink = stack.enter_context(_member(settings, slot or 0, stop, health))
+        if recall is not None:
+            stack.enter_context(recall)
         loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health)
         log.info("worker_started", group=settings.group, topic=settings.input_topic,
                  pid=os.getpid())  # fmt: skip
@@ -108,8 +112,10 @@ def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Heal
 
 
 @contextmanager
-def _responders(settings: Settings, metrics: Metrics) -> Iterator[MakeResponder]:
-    """Give what makes a responder of a predictor; all share one connection to the cache."""
+def _responders(
+    settings: Settings, metrics: Metrics, recall: Recall | None
+) -> Iterator[MakeResponder]:
+    """Give what makes a responder of a predictor; all share one memory and one cache."""
     intake, breaker, blocked = Intake.of(settings), Breaker(), blocklist(settings)
 
     def responder(predictor: Predictor, store: Store | None) -> Responder:
@@ -124,7 +130,8 @@ def _responders(settings: Settings, metrics: Metrics) -> Iterator[MakeResponder]
                 prefix=settings.cache_prefix,
                 breaker=breaker,
             )
-        return Responder(intake, answerer(predictor, settings, blocked), cache, settings, metrics)
+        suggests = answerer(predictor, settings, blocked)
+        return Responder(intake, suggests, cache, settings, metrics, recall)
 
     if settings.cache == NO_CACHE:
         yield lambda predictor: responder(predictor, None)

@@ -23,7 +23,8 @@ class Option(msgspec.Struct, frozen=True):
     help: str
     least: float | None = None
     most: float | None = None
-    secret: bool = False
+    secret: bool = False  # a URL that may have a password in it
+    hidden: bool = False
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +128,20 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     reject_limit: Annotated[
         Literal["on", "off"], Option("Stop when too many records are rejected.")
     ] = "on"
+    memory: Annotated[
+        Literal["on", "off"], Option("Let the last posts with a hashtag vote, too.")
+    ] = "off"
+    memory_posts: Annotated[int, Option("Posts that the memory holds.", least=1)] = 100_000
+    memory_key: Annotated[
+        str,
+        Option("Secret of the memory's hashes, the same for all its workers.", hidden=True),
+    ] = "tagstream"
+    signals: Annotated[
+        str, Option("What the memory compares: text, context (mentions, links), author.")
+    ] = "text,context,author"
+    author_votes: Annotated[
+        int, Option("Most posts an hour by which an author votes for a hashtag.", least=1)
+    ] = 5
     cache: Annotated[
         str,
         Option(
@@ -157,6 +172,11 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"],
         Option("debug: also a line a batch; info: one a minute."),
     ] = "info"
+
+    @property
+    def memory_topic(self) -> str:
+        """The log of the memory, of one partition."""
+        return f"{self.input_topic}.memory"
 
     @property
     def dead_letters(self) -> str:
@@ -246,8 +266,9 @@ def shown(settings: msgspec.Struct) -> dict[str, str]:
     """Return the settings fit for a screen: passwords in URLs are masked."""
     hints = get_type_hints(type(settings), include_extras=True)
     values = msgspec.structs.asdict(settings)
+    cards = {name: get_args(hints[name])[1] for name in values}
     return {
-        name: _masked(value) if get_args(hints[name])[1].secret else str(value)
+        name: "***" if cards[name].hidden else _masked(value) if cards[name].secret else str(value)
         for name, value in values.items()
     }
 

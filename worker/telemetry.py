@@ -73,6 +73,15 @@ class Metrics:
         Gauge,
         Shown("tagstream_cache_open_breaker", "1 while the cache is left alone, having failed."),
     ]
+    remembered: Annotated[Gauge, Shown("tagstream_memory_posts", "Posts that the memory holds.")]
+    look_up_seconds: Annotated[
+        Histogram,
+        Shown(
+            "tagstream_memory_look_up_seconds",
+            "Time to look a batch up in the memory.",
+            buckets=_LATENCIES,
+        ),
+    ]
     retries: Annotated[Counter, Shown("tagstream_retries", "Batches to be read again.")]
     refused_commits: Annotated[
         Counter,

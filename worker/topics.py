@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -63,12 +63,17 @@ def _connect(settings: Settings, stop: threading.Event) -> KafkaAdminClient:
                 raise
 
 
-def needed(settings: Settings) -> tuple[str, str, str]:
-    """Return the names of the topics that a worker reads and writes."""
-    return settings.input_topic, settings.output_topic, settings.dead_letters
+def needed(settings: Settings) -> dict[str, int]:
+    """Return the topics that a worker reads and writes, and the partitions they would be made with.
+
+    A memory is one order of posts, and so has one.
+    """
+    names = (settings.input_topic, settings.output_topic, settings.dead_letters)
+    memory = {settings.memory_topic: 1} if settings.memory == "on" else {}
+    return {**dict.fromkeys(names, settings.partitions), **memory}
 
 
-def partitions(admin: KafkaAdminClient, names: tuple[str, ...]) -> Mapping[str, int]:
+def partitions(admin: KafkaAdminClient, names: Iterable[str]) -> Mapping[str, int]:
     """Return the number of partitions of those topics that exist."""
     present = set(admin.list_topics())
     described = admin.describe_topics([name for name in names if name in present])
@@ -91,22 +96,21 @@ def replication(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Repl
 
 def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:
     """Create missing topics where asked to; raises `StartupFailedError` where not."""
-    present = partitions(admin, needed(settings))
-    missing = [name for name in needed(settings) if name not in present]
+    due = needed(settings)
+    present = partitions(admin, due)
+    missing = [name for name in due if name not in present]
     if not missing:
         return
     if not settings.create_topics:
         raise StartupFailedError(
             f"no topic {', '.join(missing)} at {settings.bootstrap_servers}; create each with "
             f"`kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --create "
-            f"--topic {missing[0]} --partitions {settings.partitions}`, or start with "
+            f"--topic {missing[0]} --partitions {due[missing[0]]}`, or start with "
             "--create-topics"
         )
     for name in missing:
         try:
-            admin.create_topics(
-                {name: {"num_partitions": settings.partitions}}, wait_for_metadata=True
-            )
+            admin.create_topics({name: {"num_partitions": due[name]}}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             continue  # another worker was faster
 

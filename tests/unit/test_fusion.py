@@ -11,10 +11,10 @@ OPINIONS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0.01, 1.0), max_
 
 def test_both_opinions_are_added_and_each_says_where_it_came_from() -> None:
     fused = fuse({"new": 0.6, "known": 0.4}, {"known": 0.5, "old": 0.2}, 1.0)
-    assert [(one.hashtag, one.origin) for one in fused] == [
-        ("known", "both"),
-        ("new", "memory"),
-        ("old", "model"),
+    assert [(one.hashtag, one.sources) for one in fused] == [
+        ("known", ["model", "memory"]),
+        ("new", ["memory"]),
+        ("old", ["model"]),
     ]
     assert [one.score for one in fused] == pytest.approx([0.45, 0.3, 0.1])
 

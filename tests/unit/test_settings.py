@@ -76,6 +76,7 @@ class TestWhereSettingsComeFrom:
             "format": "x-v2",
             "reject_ratio": "0.5",
             "min_score": "0.5",
+            "memory": "on",
         }
         usual = {bool: "true", int: "3", float: "3.5"}.get(type(field.default), "text")
         value = chosen.get(field.name, usual)
@@ -190,3 +191,6 @@ class TestShowing:
     def test_the_dead_letter_topic_follows_the_input_topic(self) -> None:
         assert Settings(input_topic="posts").dead_letters == "posts.dead-letter"
         assert Settings(input_topic="posts", dead_letter_topic="dead").dead_letters == "dead"
+
+    def test_a_secret_is_never_shown(self) -> None:
+        assert shown(Settings(memory_key="of ours"))["memory_key"] == "***"

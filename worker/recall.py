@@ -1,0 +1,97 @@
+"""The second opinion on a post: what recent ones vote for."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+from export.text import canonical_hashtag, find_hashtags
+from worker.event_time import event_time
+from worker.memory import Memory, Votes
+from worker.memory_entries import Entry
+from worker.memory_log import AT_ONCE, MemoryLog, memory_log, memory_output
+from worker.memory_room import Sizes
+from worker.messages import Output, Post, Record
+from worker.settings import Settings
+from worker.signals import SIGNALS, Signal, Signals
+from worker.telemetry import Metrics
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the memory says of a post, and how it will remember the post."""
+
+    entry: Entry
+    votes: Votes
+
+
+@dataclass
+class Recall:
+    """The memory of a worker; as a context manager it has caught up with its log inside the block.
+
+    A batch's posts are all looked up before any is remembered: they are added by way of the log.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    clock: Callable[[], float] = time.time
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _log: MemoryLog | None = None
+
+    def __post_init__(self) -> None:
+        chosen = {name.strip() for name in self.settings.signals.split(",")}
+        kinds: list[Signal] = [kind for kind in SIGNALS if kind in chosen]
+        self._signals = Signals(kinds, self.settings.memory_key.encode())
+
+    def __enter__(self) -> Self:
+        topic = self.settings.memory_topic
+        self._log = self._stack.enter_context(memory_log(self.settings, topic, self._empty))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def _empty(self) -> Memory:
+        sizes = Sizes(posts=self.settings.memory_posts)
+        return Memory(sizes, most=self.settings.author_votes, signals=self._signals.name)
+
+    def look_up(self, posts: Sequence[tuple[Record, Post]]) -> list[Opinion]:
+        """Return what the memory, brought up to date, says of each post."""
+        memory = self.follow()
+        entries = [self._entry(record, post) for record, post in posts]
+        with self.metrics.look_up_seconds.time():
+            votes = memory.look_up(entries)
+        return [Opinion(*pair) for pair in zip(entries, votes, strict=True)]
+
+    def follow(self) -> Memory:
+        """Bring the memory up to date, and return it."""
+        if self._log is None:
+            raise RuntimeError("the memory is used outside its block")
+        while self._log.follow() == AT_ONCE:
+            continue
+        self.metrics.remembered.set(len(self._log.memory))
+        return self._log.memory
+
+    def remember(self, post: Post, opinion: Opinion) -> tuple[Output, ...]:
+        """Return the record by which all workers remember a post; none where it has no hashtag."""
+        if not opinion.entry.hashtags:
+            return ()
+        name = self._signals.name
+        return (memory_output(self.settings.memory_topic, post.id.encode(), name, opinion.entry),)
+
+    def _entry(self, record: Record, post: Post) -> Entry:
+        return self._signals.entry(post, self._time(record, post), list(carried(post)))
+
+    def _time(self, record: Record, post: Post) -> float:
+        """Return when a post was written: it, or else its record, says so; it was not later."""
+        written, now = event_time(post.created_at), self.clock()
+        if written is not None:
+            return min(now, written.timestamp())
+        return min(now, record.timestamp / 1_000) if record.timestamp > 0 else now
+
+
+def carried(post: Post) -> dict[str, None]:
+    """Return the hashtags that a post has already, in canonical form, each once, in their order."""
+    in_text = find_hashtags(post.text) if "#" in post.text or "＃" in post.text else []
+    return dict.fromkeys(canonical_hashtag(tag) for tag in [*in_text, *(post.hashtags or [])])
