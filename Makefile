@@ -47,7 +47,7 @@ bench-gpu: $(ENV)
 	$(BIN)/python -m benchmarks.gpu
 
 pins:
-	for extra in worker trainer dev; do \
+	for extra in build worker trainer dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
 
