@@ -16,6 +16,7 @@ demo: $(ENV)
 
 test: $(ENV)
 	$(PYTHON) -m deploy.local.install
+	$(PYTHON) -m deploy.local.tools
 	$(MAKE) lint
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -57,17 +57,21 @@ REDIS = Tool("redis-server", "redis-server", 7, "--version", r"v=(\d+)")
 def install() -> None:
     """Make sure that the services can start; raise ServiceError if they cannot."""
     with locked(STATE):
-        needed = (JAVA, REDIS) if is_kafka_installed() else (JAVA, MAVEN, REDIS)
-        missing = [tool for tool in needed if not tool.is_usable]
-        if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-            install_packages([tool.package for tool in missing])
-            missing = [tool for tool in missing if not tool.is_usable]
-        if missing:
-            tools = ", ".join(map(str, missing))
-            packages = " ".join(tool.package for tool in missing)
-            raise ServiceError(f"Please install {tools} (Debian's packages: {packages}).")
+        ensure((JAVA, REDIS) if is_kafka_installed() else (JAVA, MAVEN, REDIS))
         if not is_kafka_installed():
             fetch_kafka()
+
+
+def ensure(needed: Sequence[Tool]) -> None:
+    """Install the tools that are missing; raise ServiceError naming those that still are."""
+    missing = [tool for tool in needed if not tool.is_usable]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        install_packages([tool.package for tool in missing])
+        missing = [tool for tool in missing if not tool.is_usable]
+    if missing:
+        tools = ", ".join(map(str, missing))
+        packages = " ".join(tool.package for tool in missing)
+        raise ServiceError(f"Please install {tools} (Debian's packages: {packages}).")
 
 
 def is_kafka_installed() -> bool:
