@@ -1,0 +1,182 @@
+"""Both overlays are valid objects of Kubernetes and KEDA, and safe to run."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import jsonschema
+import kubernetes_validate
+import msgspec
+import pytest
+import yaml
+
+from deploy.local.tools import KUSTOMIZE, install
+from tests.support.commands import written
+from tests.support.dockerfile import ROOT, instructions
+from trainer.cli import main as trainer
+from worker.cli import MORE_TO_STOP
+from worker.settings import Settings
+
+SCHEMAS = ROOT / "tests/schemas"
+Objects = dict[tuple[str, str], Any]  # by kind and name
+
+
+@pytest.fixture(scope="module", params=["cpu", "gpu"])
+def overlay(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def objects(overlay: str) -> Objects:
+    install()
+    folder = ROOT / "deploy/kubernetes/overlays" / overlay
+    done = subprocess.run([KUSTOMIZE, "build", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = list(yaml.safe_load_all(done.stdout))
+    found = {(one["kind"], one["metadata"]["name"]): one for one in made}
+    assert len(found) == len(made) == 10
+    return found
+
+
+@pytest.fixture
+def pods(objects: Objects) -> list[Any]:
+    job = objects["CronJob", "tagstream-trainer"]["spec"]["jobTemplate"]
+    return [
+        one["spec"]["template"]["spec"] for one in (objects["Deployment", "tagstream-worker"], job)
+    ]
+
+
+@pytest.fixture
+def worker(pods: list[Any]) -> Any:  # noqa: ANN401
+    return pods[0]["containers"][0]
+
+
+def named(objects: Objects, kind: str) -> Any:  # noqa: ANN401
+    (one,) = (value for (of, _), value in objects.items() if of == kind)
+    return one
+
+
+def closed(schema: Any) -> Any:  # noqa: ANN401
+    """The schema, refusing fields that it does not name, as `kubectl apply` does."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    more = {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else {}
+    return more | {key: closed(value) for key, value in schema.items()}
+
+
+def test_kubernetes_knows_each_object(objects: Objects) -> None:
+    for (kind, _), one in objects.items():
+        if kind != "ScaledObject":
+            kubernetes_validate.validate(one, "1.34", strict=True)
+
+
+def test_keda_knows_its_own(objects: Objects) -> None:
+    one = named(objects, "ScaledObject")
+    schema = closed(json.loads((SCHEMAS / "keda-scaledobject.json").read_text()))
+    schema["properties"]["metadata"] = {"type": "object"}  # Kubernetes' own
+    jsonschema.validate(one, schema)
+    known = json.loads((SCHEMAS / "keda-kafka.json").read_text())
+    (trigger,) = one["spec"]["triggers"]
+    assert trigger["metadata"].keys() <= {*known["metadata"], *known["fromEnv"]}
+    assert one["spec"]["scaleTargetRef"]["name"] == "tagstream-worker"
+
+
+def test_keda_reads_what_the_workers_read(objects: Objects, worker: Any) -> None:  # noqa: ANN401
+    config = named(objects, "ConfigMap")
+    assert worker["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
+    (trigger,) = named(objects, "ScaledObject")["spec"]["triggers"]
+    asked = {value for key, value in trigger["metadata"].items() if key.endswith("FromEnv")}
+    assert len(asked) == 3
+    assert asked <= config["data"].keys()
+
+
+def test_its_variables_are_settings(objects: Objects, worker: Any, overlay: str) -> None:  # noqa: ANN401
+    data = named(objects, "ConfigMap")["data"]
+    names = {*data, *(one["name"] for one in worker["env"])}
+    fields = {f"TAGSTREAM_{field.name.upper()}" for field in msgspec.structs.fields(Settings)}
+    assert names <= fields
+    assert data.get("TAGSTREAM_VARIANT") == {"cpu": None, "gpu": "cuda-fp16"}[overlay]
+
+
+def test_probes_ask_the_worker(worker: Any) -> None:  # noqa: ANN401
+    (port,) = worker["ports"]
+    assert port["containerPort"] == Settings().http_port
+    for probe, path in (("livenessProbe", "live"), ("readinessProbe", "ready")):
+        asked = {"path": f"/v2/health/{path}", "port": port["name"]}
+        assert worker[probe]["httpGet"] == asked
+
+
+def test_a_worker_has_the_time_to_stop(pods: list[Any]) -> None:
+    longest = Settings().stop_timeout + MORE_TO_STOP
+    assert pods[0]["terminationGracePeriodSeconds"] > longest
+
+
+def test_nothing_runs_as_root_nor_writes_where_it_should_not(pods: list[Any]) -> None:
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+        assert not pod["automountServiceAccountToken"]
+        (container,) = pod["containers"]
+        confined = container["securityContext"]
+        assert confined["readOnlyRootFilesystem"]
+        assert confined["allowPrivilegeEscalation"] is False
+        assert confined["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_user_is_the_images(pods: list[Any]) -> None:
+    for pod, image in zip(pods, ("worker", "trainer"), strict=True):
+        said = dict(instructions(ROOT / f"deploy/{image}.Dockerfile"))
+        user = pod["securityContext"]
+        assert said["USER"] == f"{user['runAsUser']}:{user['runAsGroup']}"
+
+
+def test_there_are_limits(pods: list[Any], overlay: str) -> None:
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+    gpus = pods[0]["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
+    assert gpus == {"cpu": None, "gpu": "1"}[overlay]
+
+
+def test_secrets_are_only_referred_to(objects: Objects, worker: Any) -> None:  # noqa: ANN401
+    assert not [kind for kind, _ in objects if kind == "Secret"]
+    hints = get_type_hints(Settings, include_extras=True).items()
+    secret = {f"TAGSTREAM_{name.upper()}" for name, hint in hints if get_args(hint)[1].secret}
+    assert "TAGSTREAM_CACHE" in secret
+    assert not secret & named(objects, "ConfigMap")["data"].keys()
+    for one in worker["env"]:
+        assert "secretKeyRef" in one["valueFrom"]
+
+
+def test_workers_only_read_the_registry(pods: list[Any], worker: Any) -> None:  # noqa: ANN401
+    assert all(mount["readOnly"] for mount in worker["volumeMounts"])
+    mounts = {one["name"]: one for one in pods[1]["containers"][0]["volumeMounts"]}
+    assert not mounts["registry"].get("readOnly")
+    assert mounts["registry"]["mountPath"] == worker["volumeMounts"][0]["mountPath"]
+
+
+def test_selectors_meet_the_pods(objects: Objects) -> None:
+    template = named(objects, "Deployment")["spec"]["template"]
+    labels = template["metadata"]["labels"].items()
+    selectors = [
+        objects["PodDisruptionBudget", "tagstream-worker"]["spec"]["selector"],
+        objects["NetworkPolicy", "tagstream-worker"]["spec"]["podSelector"],
+        named(objects, "Deployment")["spec"]["selector"],
+        *(one["labelSelector"] for one in template["spec"]["topologySpreadConstraints"]),
+    ]
+    for selector in selectors:
+        assert selector["matchLabels"].items() <= labels
+
+
+def test_the_trainers_commands_are_ones(pods: list[Any], tmp_path: Path, overlay: str) -> None:
+    container = pods[1]["containers"][0]
+    (variants,) = (one["value"] for one in container["env"] if one["name"] == "VARIANTS")
+    script = container["args"][0].replace("$VARIANTS", variants)
+    paths = {"/corpus": tmp_path, "runs/latest": tmp_path}
+    fit, export = written("trainer", trainer, script, paths)
+    assert fit.params["corpus"] == tmp_path
+    assert export.params["alias"] == Settings().alias
+    assert ("cuda-fp16" in export.params["variants"]) == (overlay == "gpu")
