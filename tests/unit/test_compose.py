@@ -76,7 +76,9 @@ def test_the_worker_finds_its_services(services: dict[str, Any]) -> None:
     assert worker["environment"].keys() <= fields
     assert worker["depends_on"].keys() == {"kafka", "redis", "trainer"}
     inside = worker["environment"]["TAGSTREAM_BOOTSTRAP_SERVERS"]
-    assert f"INSIDE://{inside}," in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    broker = services["kafka"]["environment"]
+    assert f"INSIDE://{inside}," in broker["KAFKA_ADVERTISED_LISTENERS"]
+    assert f"INSIDE://:{inside.partition(':')[2]}," in broker["KAFKA_LISTENERS"]
     for name in worker["depends_on"]:
         assert services[name]["healthcheck"]["test"][0] == "CMD"
 
