@@ -40,6 +40,15 @@ _PLAIN_FORMS: dict[str, str | None] = {  # none: nothing is left to do
 }
 _NESTED = {"normalizers", "pretokenizers"}  # what a sequence of steps calls them
 
+# The same in both cases, for hashtags as their authors spelt them. White space is Oniguruma's.
+_ANY_WORD = "[A-Za-z0-9_]"
+_NOT_AFTER_ANY_WORD = f"(?<!{_ANY_WORD})"
+_LINK = re.compile(rules.LINK.replace(r"\S", "[^\t-\r ]"))
+_MENTION = re.compile(f"{_NOT_AFTER_ANY_WORD}@{_ANY_WORD}++(?:[#@]{_ANY_WORD}++)*+")
+_WHOLE_HASHTAG = re.compile(
+    rf"{_NOT_AFTER_ANY_WORD}#(?=[0-9_]*[A-Za-z])({_ANY_WORD}++)(?!…|\.\.\.)"
+)
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -62,6 +71,16 @@ class Encoder:
 def is_plain(text: str) -> bool:
     """Say whether a text holds nothing that needs the rules in full."""
     return ("&" not in text) if text.isascii() else _PLAIN.fullmatch(text) is not None
+
+
+def hashtags(text: str) -> list[str]:
+    """Return what `export.text.find_hashtags` finds in a plain text, in a fraction of its time.
+
+    Answers that models learn are found by the rules themselves.
+    """
+    if "#" not in text:
+        return []
+    return _WHOLE_HASHTAG.findall(_MENTION.sub(" ", _LINK.sub(" ", text)))
 
 
 def _ids(tokenizer: Tokenizer | None, texts: list[str]) -> list[IntArray]:

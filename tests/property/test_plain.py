@@ -8,11 +8,17 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
-from export.plain import Encoder, is_plain
-from export.text import PROTOCOLS, UNKNOWN_ID, new_context_tokenizer, new_tokenizer
+from export.plain import Encoder, hashtags, is_plain
+from export.text import (
+    PROTOCOLS,
+    UNKNOWN_ID,
+    find_hashtags,
+    new_context_tokenizer,
+    new_tokenizer,
+)
 from tests.property.test_text import texts as tricky
 
-PLAIN = "aAbBzZ019_ #@$'’‘“”…–—.,/:;%?-\n\t\0"
+PLAIN = "aAbBzZ019_ \x0b\x1c#@$'’‘“”…–—.,/:;%?-\n\t\0"
 PIECES = ["#a", "@b", "#1", "http://", "HTTPS://", "www.", "pic.twitter.com/", "/hashtag/", "%23"]
 PIECES += ["aaa", "...", "$cash", "don't", "we’re", "#a#b", "@a#b", "a@b", "www", "ﬁ"]
 pieces = st.one_of(st.sampled_from(PIECES), st.text(PLAIN, max_size=4))
@@ -47,6 +53,14 @@ def test_and_so_is_any_batch_in_its_order(kind: str, texts: list[str]) -> None:
     whole = with_words_of(kind, " ".join(texts))
     expected = [whole.encode(text, add_special_tokens=False).ids for text in texts]
     assert [read.tolist() for read in Encoder(whole)(texts)] == expected
+
+
+@given(text=plain)
+@example(
+    text="#A@b #c#d x#e #f... #g… @h#i WWW.j#k http://l\x1c#m\x1f #n\x0b#o #1 #1p _#q #r.s @@t#u"
+)
+def test_the_hashtags_of_plain_text_are_those_of_the_whole_rules(text: str) -> None:
+    assert hashtags(text) == find_hashtags(text)
 
 
 @given(tricky)
