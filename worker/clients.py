@@ -21,16 +21,34 @@ def member(settings: Settings, slot: int = 0) -> Iterator[tuple[Source, Sink]]:
     """
     if settings.delivery != AT_LEAST_ONCE:
         transactional_id(settings, slot)
-    parts = _librdkafka if settings.client == CONFLUENT else _kafka_python
     kind = AtLeastOnceSink if settings.delivery == AT_LEAST_ONCE else ExactlyOnceSink
     with ExitStack() as stack:
-        try:
-            source, make = parts(settings, slot)
+        with _reached():
+            source, make = _parts(settings, slot)
             stack.enter_context(closing(source))
             sink = stack.enter_context(closing(kind(make, source)))
-        except RetryLaterError as error:
-            raise UnreachableError(f"{error}; check that the broker runs") from error
         yield source, sink
+
+
+@contextmanager
+def reader(settings: Settings) -> Iterator[MemberSource]:
+    """Be a member of the group that only reads; what commits is the source. Raises as `member`."""
+    with _reached():
+        source, _ = _parts(settings, 0)
+    with closing(source):
+        yield source
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except RetryLaterError as error:
+        raise UnreachableError(f"{error}; check that the broker runs") from error
+
+
+def _parts(settings: Settings, slot: int) -> Parts:
+    return (_librdkafka if settings.client == CONFLUENT else _kafka_python)(settings, slot)
 
 
 def _kafka_python(settings: Settings, slot: int) -> Parts:

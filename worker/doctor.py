@@ -77,8 +77,9 @@ def _delivery(settings: Settings) -> Iterator[str]:
 
 def _broker(settings: Settings) -> Iterator[str]:
     with topics.broker(settings) as admin:
-        topics.ensure_topics(admin, settings)
-        found = topics.partitions(admin, topics.needed(settings))
+        due = topics.needed(settings)
+        topics.ensure_topics(admin, settings, due)
+        found = topics.partitions(admin, due)
         yield ", ".join(f"{name} ({count} partitions)" for name, count in found.items())
         yield from risks.of_topics(topics.replication(admin, list(found)))
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from worker.delivery import CommitRefusedError, Sink, Source, next_offsets
 from worker.errors import RetryLaterError
 from worker.intake import Skipped
@@ -14,12 +12,9 @@ from worker.journal import Journal
 from worker.messages import Output, Record
 from worker.models import Models
 from worker.rejects import RejectLimit
+from worker.retries import keep_stepping
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
-
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between two attempts
-
-log = structlog.get_logger("worker")
 
 
 @dataclass(frozen=True)
@@ -36,16 +31,15 @@ class Loop:
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop; what fails for a while is tried again, from the commit on."""
-        pause = SHORTEST_PAUSE
         journal = Journal(self.metrics)
-        while not stop.is_set():
+
+        def step() -> None:
             try:
                 self.step()
-                pause = SHORTEST_PAUSE
-            except RetryLaterError as error:
-                self._start_over(error, stop, pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            journal.note()
+            finally:
+                journal.note()
+
+        keep_stepping(step, self._failed, self.source, self.health, stop)
 
     def step(self) -> None:
         """Answer one batch of posts and commit it."""
@@ -61,23 +55,12 @@ class Loop:
         self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
 
-    def _start_over(self, error: RetryLaterError, stop: threading.Event, pause: float) -> None:
-        """Go back to the commit once the services answer; alive, but not ready, until then."""
+    def _failed(self, error: RetryLaterError) -> None:
+        """Count a batch that is to be read again, and forget what was made of it."""
         metric = self.metrics.refused_commits
         metric = metric if isinstance(error, CommitRefusedError) else self.metrics.retries
         metric.inc()
-        log.warning("batch_to_be_read_again", reason=str(error))
         self.rejects.forget()
-        while not stop.wait(pause):
-            self.health.beat()
-            try:
-                self.source.rewind()
-            except RetryLaterError as again:
-                self.health.ready = False
-                log.warning("still_unreachable", reason=str(again))
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                return
 
     def _count(
         self, records: Sequence[Record], outcomes: Sequence[Output | Skipped], seconds: float

@@ -24,7 +24,7 @@ from worker.responder import Responder
 from worker.settings import Settings
 from worker.stores import Store, open_store
 from worker.telemetry import Health, HealthServer, Metrics
-from worker.topics import broker, ensure_topics, place_new_group
+from worker.topics import broker, ensure_topics, needed, place_new_group
 from worker.watchdog import Watchdog
 
 NO_CACHE = "none"
@@ -94,7 +94,7 @@ def _member(
 ) -> Iterator[tuple[Source, Sink]]:
     """Join the consumer group, once its topics are there; from then on the loop must move."""
     with broker(settings, stop) as admin:
-        ensure_topics(admin, settings)
+        ensure_topics(admin, settings, needed(settings))
         place_new_group(admin, settings)
     with Watchdog(health), member(settings, slot) as parts:
         yield parts

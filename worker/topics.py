@@ -94,9 +94,11 @@ def replication(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Repl
     return kept
 
 
-def ensure_topics(admin: KafkaAdminClient, settings: Settings) -> None:
-    """Create missing topics where asked to; raises `StartupFailedError` where not."""
-    due = needed(settings)
+def ensure_topics(admin: KafkaAdminClient, settings: Settings, due: Mapping[str, int]) -> None:
+    """Create missing topics where asked to, each with so many partitions.
+
+    Raises `StartupFailedError` where not asked to.
+    """
     present = partitions(admin, due)
     missing = [name for name in due if name not in present]
     if not missing:
