@@ -80,7 +80,11 @@ def hashtags(text: str) -> list[str]:
     """
     if "#" not in text:
         return []
-    return _WHOLE_HASHTAG.findall(_MENTION.sub(" ", _LINK.sub(" ", text)))
+    if "." in text or ":" in text:  # as every link has
+        text = _LINK.sub(" ", text)
+    if "@" in text:
+        text = _MENTION.sub(" ", text)
+    return _WHOLE_HASHTAG.findall(text)
 
 
 def _ids(tokenizer: Tokenizer | None, texts: list[str]) -> list[IntArray]:

@@ -9,6 +9,8 @@ def event_time(created_at: str | None) -> datetime | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             time = parse(created_at or "")
+            if time.tzinfo is UTC:
+                return time
             return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
         except (ValueError, OverflowError):  # the second where UTC has no such year
             continue
