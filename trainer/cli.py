@@ -21,6 +21,7 @@ from trainer.click_parts import (
     protocols,
 )
 from trainer.click_parts import variants as parsed_variants
+from trainer.collect_cli import collect, compact
 from trainer.replay_cli import fit_memory, replay
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
@@ -157,5 +158,7 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
     click.echo(f"{folder}: {posts} posts, best possible F1@1 on test {100 * best:.2f} %")
 
 
-for command in (methods, compare, sweep, ablate, report, fit_memory, replay):
+for command in (
+    collect, compact, methods, compare, sweep, ablate, report, fit_memory, replay,
+):  # fmt: skip
     main.add_command(command)

@@ -1,6 +1,7 @@
-"""Every setting of `trainer fit`; the defaults are the paper's (section 4.2.2) where it has one.
+"""Every setting of `trainer fit` and `trainer collect`.
 
-A method may have defaults of its own (`trainer.catalogue`), as the one that is learned by default.
+The defaults of fit are the paper's (section 4.2.2) where it has one; a method may have defaults of
+its own (`trainer.catalogue`), as the one that is learned by default.
 """
 
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from export.text import Protocol
-from worker.settings import Option
+from worker.settings import Option, Settings
 
 Method = Literal[
     "tab-lstm",
@@ -81,3 +82,24 @@ class FitSettings(StudySettings, frozen=True, kw_only=True, forbid_unknown_field
         Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
     ] = "stripped"
     seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
+
+
+class CollectSettings(Settings, frozen=True, kw_only=True):
+    """All that `trainer collect` can be told; what it shares with a worker is declared there."""
+
+    collect_group: Annotated[str, Option("Consumer group of the collectors.")] = "tagstream-collect"
+    profile: Annotated[
+        Literal["throughput", "latency"], Option("What the client is tuned for.")
+    ] = "throughput"
+    max_batch_size: Annotated[int, Option("Most records read at once.", least=1)] = 2_000
+    all: Annotated[bool, Option("Collect posts without a hashtag too.")] = False
+    keep_days: Annotated[
+        int, Option("Days that posts are kept, by event time; 0: for ever.", least=0)
+    ] = 0
+    flush_rows: Annotated[int, Option("Posts that are written at the latest.", least=1)] = 50_000
+    flush_bytes: Annotated[
+        int, Option("Bytes of posts that are written at the latest.", least=1)
+    ] = 67_108_864
+    flush_seconds: Annotated[
+        float, Option("Seconds after which posts are written at the latest.", least=0.001)
+    ] = 60.0

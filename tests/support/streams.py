@@ -111,10 +111,11 @@ class Stream:
         """Write posts, by id."""
         self.produce((i.encode(), post(i, text)) for i, text in texts.items())
 
-    def committed(self) -> dict[int, int]:
-        """Return the group's offsets, by partition."""
+    def committed(self, group: str | None = None) -> dict[int, int]:
+        """Return the offsets of the group, or of another, by partition."""
+        group = group or self.group
         with closing(KafkaAdminClient(bootstrap_servers=self.addresses.kafka)) as admin:
-            offsets = admin.list_group_offsets({self.group: None})[self.group]
+            offsets = admin.list_group_offsets({group: None})[group]
         return {p.partition: o.offset for p, o in offsets.items() if p.topic == self.posts}
 
 
