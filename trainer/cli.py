@@ -25,6 +25,7 @@ from trainer.collect_cli import collect, compact
 from trainer.replay_cli import fit_memory, replay
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
+from trainer.window_cli import corpus_of, snapshot, window_options
 from worker.settings import ModelSettings, options
 
 _OWN_DEFAULTS = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in PLUS.items())
@@ -40,6 +41,7 @@ def main() -> None:
     Its answers are its `tags` if it has that field, else its `hashtags` and those in its text.
 
     \b
+    trainer collect collected                  posts of a topic, to learn from with fit
     trainer fit CORPUS runs/first              learn word2vec, LDA and TAB-LSTM+
     trainer export runs/first registry --alias champion
     trainer evaluate CORPUS --registry registry
@@ -48,14 +50,18 @@ def main() -> None:
 
 
 @main.command(epilog=f"tab-lstm+ and blend have defaults of their own: {_OWN_DEFAULTS}.")
-@click.argument("corpus", type=CORPUS)
+@click.argument("corpus")
 @click.argument("run", type=FOLDER)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--parts", type=FOLDER, help="Keep all that is learned here, for other runs too.")
+@window_options
 @options(FitSettings)
 @in_one_line
-def fit(corpus: Path, run: Path, resume: bool, parts: Path | None, **values: Any) -> None:  # noqa: ANN401, FBT001
+def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any) -> None:  # noqa: ANN401, FBT001
     """Learn a model from CORPUS and leave it in the directory RUN.
+
+    CORPUS may also be what `trainer collect` wrote, a folder or a URL: the posts of the window are
+    kept in RUN/corpus, the newest tenth as test, which `trainer evaluate RUN/corpus` scores.
 
     The defaults are the paper's, but for some of tab-lstm+ and blend. Each step is kept when it is
     done: after an interruption, --resume goes on from there. Equal seeds and settings on one
@@ -63,8 +69,10 @@ def fit(corpus: Path, run: Path, resume: bool, parts: Path | None, **values: Any
     """
     from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
 
+    window = values.pop("since"), values.pop("between")
     settings = settings_for(values["method"], given(values))
-    done = learn(corpus, run, settings, resume=resume, parts=parts)
+    folder = corpus_of(corpus, run, *window, resume=resume)
+    done = learn(folder, run, settings, resume=resume, parts=parts)
     best = next(row for row in done.metrics() if row.k == 1)
     click.echo(f"{run}: {settings.method}, dev F1@1 {best.f1:.2f} %")
 
@@ -159,6 +167,6 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
 
 
 for command in (
-    collect, compact, methods, compare, sweep, ablate, report, fit_memory, replay,
+    collect, compact, snapshot, methods, compare, sweep, ablate, report, fit_memory, replay,
 ):  # fmt: skip
     main.add_command(command)

@@ -45,9 +45,8 @@ class Run:
         file, origin = self.path / "settings.json", self.path / "sources.json"
         place = self.path / "parts.json"
         kept = str(parts.resolve()) if parts else None
+        self.check_new(resume=resume)
         if file.exists():
-            if not resume:
-                raise RunError(f"{self.path} holds a run; give --resume, or another directory")
             if self.settings != settings:
                 raise RunError(f"{self.path} was begun with other settings: see {file}")
             if msgspec.json.decode(origin.read_bytes()) != sources:
@@ -60,6 +59,11 @@ class Run:
         write_durably(origin, msgspec.json.encode(sources))
         write_durably(place, msgspec.json.encode(kept))
         write_durably(file, msgspec.json.format(msgspec.json.encode(settings)))
+
+    def check_new(self, *, resume: bool) -> None:
+        """Raise `RunError` where the directory holds a run that is not to go on."""
+        if not resume and (self.path / "settings.json").exists():
+            raise RunError(f"{self.path} holds a run; give --resume, or another directory")
 
     @property
     def finished(self) -> bool:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from worker.click_times import Time
 from worker.dead_letters import (
     LONGEST_REPLAY,
     MOST_REPLAYS,
@@ -20,7 +21,6 @@ from worker.dead_letters import (
     replay,
 )
 from worker.errors import StopError
-from worker.event_time import event_time
 from worker.settings import Settings, all_but, options
 from worker.telemetry import Health
 from worker.watchdog import Watchdog
@@ -29,23 +29,12 @@ NEEDED = {"bootstrap_servers", "input_topic", "dead_letter_topic"}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:  # noqa: ANN401 - click's
-        """Read a time in UTC."""
-        found = event_time(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no time; write 2026-01-31T12:00:00Z", param, ctx)
-        return found
-
-
 def _filters(command: _F) -> _F:
     for flag in (
         click.option("--reason", multiple=True, help="Of this reason; may be repeated."),
         click.option("--partition", multiple=True, type=int, help="Of this input partition."),
-        click.option("--since", type=_Time(), help="Rejected at this time or later."),
-        click.option("--until", type=_Time(), help="Rejected before this time."),
+        click.option("--since", type=Time(), help="Rejected at this time or later."),
+        click.option("--until", type=Time(), help="Rejected before this time."),
     ):
         command = flag(command)
     return options(Settings, all_but(NEEDED))(command)
