@@ -30,8 +30,8 @@ class Backlog:
     folder: Path
     topic: str = "tweets"
 
-    def fill(self, texts: Sequence[str]) -> None:
-        """Make the topics and write the posts."""
+    def fill(self, texts: Sequence[str], **more: str) -> None:
+        """Make the topics and write the posts, `more` in each."""
         with closing(KafkaAdminClient(bootstrap_servers=self.services.broker.address)) as admin:
             names = (self.topic, "suggestions", f"{self.topic}.dead-letter")
             admin.create_topics(
@@ -39,7 +39,7 @@ class Backlog:
             )
         producer = Producer({"bootstrap.servers": self.services.broker.address, "linger.ms": 20})
         for number, text in enumerate(texts):
-            value = msgspec.json.encode({"id": str(number), "text": text})
+            value = msgspec.json.encode({"id": str(number), "text": text, **more})
             producer.produce(self.topic, value, str(number).encode())
             producer.poll(0)
         producer.flush()

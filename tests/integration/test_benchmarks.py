@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import footprint, gpu, latency, predictor, stages, stream, worker
+from benchmarks import collect, footprint, gpu, latency, predictor, stages, stream, worker
 from benchmarks.made_up import MadeUp, Size
 from benchmarks.memory import SAMPLES, held
 from export.bundle import read_bundle
@@ -105,3 +105,13 @@ def test_how_long_a_post_waits_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
                 waits = latency.waits(backlog, stream.texts(made, 32))
             assert len(waits) == latency.RATE * latency.SECONDS
             assert min(waits) > 0
+
+
+def test_collecting_is_timed_beside_the_bare_client() -> None:
+    with stream.backlog() as kept:
+        kept.fill([f"at the #sea {number}" for number in range(5_000)])
+        found = collect.measured(kept, 5_000, 1)
+    assert set(found) == {"kafka-python", "confluent-kafka"}
+    for sides in found.values():
+        assert sides["rate_of_bare_client"] > 0
+        assert sides["trainer collect"]["cpu_microseconds_a_post"] > 0
