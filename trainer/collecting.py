@@ -42,7 +42,7 @@ def _files(url: str) -> PostFiles:
     """Return the files of a URL; raises `StartupFailedError` where none can be."""
     try:
         files = PostFiles(url)
-        files.days()
+        files.prepare()
     except (CorpusError, OSError) as error:
         raise StartupFailedError(f"posts cannot be written to {url}: {error}") from error
     return files

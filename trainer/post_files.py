@@ -78,6 +78,12 @@ class PostFiles:
         except (ImportError, ValueError) as error:
             raise CorpusError(f"{url}: {error}") from error
         self.url = url
+        self._renames = type(self._store).mv is not AbstractFileSystem.mv
+
+    def prepare(self) -> None:
+        """Make the folder, where the store has folders, or find out that it cannot be made."""
+        if self._renames:
+            self._store.makedirs(self._root, exist_ok=True)
 
     def days(self) -> list[date]:
         """Return the days that have a folder, in order."""
@@ -155,11 +161,11 @@ class PostFiles:
 
         In others, such as buckets, a put is whole by itself.
         """
-        folder, _, name = path.rpartition("/")
-        self._store.makedirs(folder, exist_ok=True)
-        if type(self._store).mv is AbstractFileSystem.mv:
+        if not self._renames:
             self._store.pipe_file(path, data)
             return
+        folder, _, name = path.rpartition("/")
+        self._store.makedirs(folder, exist_ok=True)
         temporary = f"{folder}/.{name}.{secrets.token_hex(4)}{_INCOMPLETE}"
         with self._store.open(temporary, "wb") as file:
             file.write(data)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import trainer
 from tests.support.collecting import OwnedSource, collector, places, value
 from tests.support.inmemory import InMemoryTopic
 from trainer.collector import Collector, written_at
 from trainer.post_files import PostFiles
-from worker.errors import RetryLaterError
+from worker.errors import ExitCode, RetryLaterError
 from worker.messages import Post, Record
 
 LATER = 1e6  # seconds, which no test waits for
@@ -117,6 +118,28 @@ def test_what_another_member_has_now_is_left_to_it(topic: InMemoryTopic, files: 
     assert topic.committed == {}
     run_until_read(one, source)
     assert places(files) == {("tweets", 0, offset): 1 for offset in range(10)}
+
+
+def test_partitions_that_went_to_another_are_its_to_commit(
+    topic: InMemoryTopic, files: PostFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic.partitions = 2
+    topic.append(value(10), partition=1)
+    one, source = collector(topic, files, flush_rows=11)
+    monkeypatch.setattr(source, "lag", lambda: {1: 0})
+    topic.committed = {0: 30}
+    source._positions = {}
+    one.step()
+    assert topic.committed == {0: 30, 1: 1}
+    assert places(files).total() == 11
+
+
+@pytest.mark.parametrize("url", ["nothing://here", "{tmp}/file/posts"])
+def test_a_place_that_cannot_be_written_to_ends_the_start(tmp_path: Path, url: str) -> None:
+    (tmp_path / "file").touch()
+    result = trainer("collect", url.format(tmp=tmp_path))
+    assert result.exit_code == ExitCode.START_FAILED
+    assert "trainer: posts cannot be written to " in result.stderr
 
 
 def test_a_store_that_fails_at_the_end_leaves_posts_uncommitted(
