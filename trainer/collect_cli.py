@@ -63,4 +63,6 @@ def compact(url: str, keep_days: int | None) -> None:
         expired = compaction.expire(files, keep_days, datetime.now(UTC).date())
         click.echo(f"{url}: {len(expired)} days removed")
     before, after = compaction.compact(files)
-    click.echo(f"{url}: {before} files merged into {after}")
+    click.echo(
+        f"{url}: {before} files merged into {after}" if before else f"{url}: nothing to merge"
+    )

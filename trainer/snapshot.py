@@ -49,7 +49,7 @@ def take(url: str, asked: str, window: Window, corpus: Path) -> Snapshot:
     if corpus.exists():
         raise CorpusError(f"{corpus} is there already; take another directory")
     files = PostFiles(url)
-    begin = _begin(_times(files, window), url, asked)
+    begin = _begin(_times(files, window), files, asked)
     incomplete = corpus.with_name(f".{corpus.name}.incomplete")
     shutil.rmtree(incomplete, ignore_errors=True)
     incomplete.mkdir(parents=True)
@@ -82,22 +82,26 @@ def is_collected(url: str) -> bool:
 
 def _times(files: PostFiles, window: Window) -> npt.NDArray[np.int64]:
     """Return the event times in µs [posts], sorted; all that is held of the posts at once."""
-    times = [_microseconds(posts) for posts in read(files, window, ("created_at",))]
     if not files.days():
         raise CorpusError(f"{files.url} has no posts; `trainer collect {files.url}` collects them")
+    times = [_microseconds(posts) for posts in read(files, window, ("created_at",))]
     return np.sort(np.concatenate([np.empty(0, np.int64), *times]))
 
 
-def _begin(times: npt.NDArray[np.int64], url: str, asked: str) -> list[int]:
+def _begin(times: npt.NDArray[np.int64], files: PostFiles, asked: str) -> list[int]:
     """Return the first moment of each split, in µs; raises `CorpusError` where one is empty."""
     if not len(times):
-        raise CorpusError(f"{url} has no posts of {asked}; choose a longer window")
+        days = files.days()
+        raise CorpusError(
+            f"{files.url} has no posts, {asked}, but from {days[0]} to {days[-1]}; "
+            "choose another window"
+        )
     places = [0, int(len(times) * (1 - DEV - TEST)), int(len(times) * (1 - TEST))]
     begin = [int(times[place]) for place in places]
     if len(set(begin)) < len(begin):
         raise CorpusError(
-            f"{url} has {len(times)} posts of {asked}, of too few moments to tell train, dev and "
-            "test apart; choose a longer window"
+            f"{files.url} has {len(times)} posts, {asked}, of too few moments to tell train, dev "
+            "and test apart; choose a longer window"
         )
     return begin
 

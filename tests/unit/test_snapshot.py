@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from tests.support.cli import assert_one_line, squeezed, trainer
 from tests.support.collecting import collector
 from tests.support.inmemory import InMemoryTopic
 from tests.support.learning import planted_posts
+from trainer import snapshot
 from trainer.corpus import CorpusReader, LabelledPost, split
 from trainer.post_files import PostFiles
 from trainer.runs import Run
@@ -113,7 +115,7 @@ def test_a_run_goes_on_with_the_window_it_was_begun_with(collected: Path, tmp_pa
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        (["--between", "2001-01-01", "2001-02-01"], "has no posts of between 2001-01-01"),
+        (["--between", "2001-01-01", "2001-02-01"], "has no posts, between 2001-01-01"),
         (["--since", "1h"], "too few moments"),
     ],
 )
@@ -123,7 +125,7 @@ def test_a_window_without_enough_posts_is_told(
     if window[1] == "1h":
         collected = collect(tmp_path / "two", recent(2))
     result = trainer("fit", collected, tmp_path / "run", *window)
-    assert_one_line(result, words, "choose a longer window")
+    assert_one_line(result, words, "window")
     assert not (tmp_path / "run" / "corpus").exists()
 
 
@@ -171,6 +173,27 @@ def test_what_was_cut_short_is_taken_again(
     assert trainer("fit", collected, tmp_path / "run", *TINY).exit_code == 0
     train = CorpusReader(tmp_path / "run" / "corpus" / "train.jsonl.zst")
     assert len(list(train)) == 480
+
+
+def test_a_post_that_comes_late_while_it_is_taken_is_put_by_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, begin = collect(tmp_path / "posts", recent(100)), snapshot._begin
+    old = {"id": "late", "text": "#sea", "created_at": (NOW - timedelta(days=9)).isoformat()}
+
+    def meanwhile(*given: Any) -> list[int]:  # noqa: ANN401
+        # Of another topic: its offsets begin at 0 too.
+        topic = InMemoryTopic("others")
+        topic.append(msgspec.json.encode(old))
+        one, _ = collector(topic, PostFiles(str(folder)))
+        one.step()
+        one.flush()
+        return begin(*given)
+
+    monkeypatch.setattr(snapshot, "_begin", meanwhile)
+    assert trainer("snapshot", folder, tmp_path / "corpus").exit_code == 0
+    assert next(iter(split(tmp_path / "corpus", "train"))).id == "late"
+    assert "late" not in [post.id for post in split(tmp_path / "corpus", "test")]
 
 
 def test_a_folder_that_is_there_is_not_written_to(collected: Path, tmp_path: Path) -> None:
