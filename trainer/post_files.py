@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
 ROW_GROUP = 10_000  # rows that a reader holds at once
 ABANDONED = timedelta(days=1)  # after which an incomplete file is one that a kill left
 _DAY = re.compile(r"day=(\d{4}-\d\d-\d\d)")
-_NAME = re.compile(r"(?P<topic>[\w.-]+)-(\d+)-(\d+)-(\d+)-[0-9a-f]{8}\.parquet", re.ASCII)
+_NAME = re.compile(r"([\w.-]+)-(\d+)-(\d+)-(\d+)-[0-9a-f]{8}\.parquet", re.ASCII)
 _REPEATED = ["hashtags.list.element", "created_at", "author", "lang", "topic", "partition"]
 _PLACE = ("topic", "partition", "offset")
 _INCOMPLETE = ".incomplete"

@@ -74,11 +74,12 @@ def test_kills_at_random_moments_lose_and_double_nothing(
     assert ids(collecting.folder) == Counter(str(number) for number in range(sent))
 
 
-def test_two_collectors_share_a_topic(stream: Stream, collecting: Collecting) -> None:
-    collecting.start()
+@pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
+def test_two_collectors_share_a_topic(stream: Stream, collecting: Collecting, client: str) -> None:
+    collecting.start(client=client)
     produce(stream, 1_000)
     collecting.until_committed(1_000)
-    collecting.start()
+    collecting.start(client=client)
     written = 1_000
     while not collecting.collected(1):  # until it has its part of the partitions
         produce(stream, 200, written)
