@@ -13,7 +13,15 @@ from worker.settings import Settings, options
 
 _SHARED = {
     *("bootstrap_servers", "client", "create_topics", "format", "input_topic", "instance_id"),
-    *("languages", "log_format", "max_batch_time", "max_post_bytes", "partitions", "start"),
+    *(
+        "languages",
+        "log_format",
+        "log_level",
+        "max_batch_time",
+        "max_post_bytes",
+        "partitions",
+        "start",
+    ),
     *("session_timeout", "stall_timeout", "startup_timeout", "stop_timeout"),
 }
 _OTHERS = {field.name for field in msgspec.structs.fields(Settings)} - _SHARED
@@ -34,7 +42,7 @@ def collect(url: str, **values: Any) -> None:  # noqa: ANN401
     from worker.telemetry import configure_logging  # noqa: PLC0415
 
     settings = CollectSettings(**values)
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     try:
         serve(url, settings)
     except StopError as error:

@@ -29,7 +29,7 @@ def serve(url: str, settings: CollectSettings) -> None:
     health = Health(settings.stall_timeout)
     with stop_on_signal(settings.stop_timeout) as stop:
         with broker(settings, stop) as admin:
-            ensure_topics(admin, settings, (settings.input_topic,))
+            ensure_topics(admin, settings, {settings.input_topic: settings.partitions})
             place_new_group(admin, settings)
         with Watchdog(health), reader(settings) as source:
             log.info("collector_started", group=settings.group, topic=settings.input_topic,
