@@ -26,7 +26,10 @@ COPY worker worker
 RUN /opt/build/bin/hatchling build --target wheel --directory /opt/wheel \
     && python -m pip --python /opt/tagstream/bin/python install --no-deps --no-index \
         --find-links /opt/wheel tagstream \
-    && mkdir /opt/registry
+    && mkdir /opt/registry /opt/tagstream/numba
+# Compiled ahead, fit for all processors of the architecture, as nothing can be written later.
+RUN NUMBA_CACHE_DIR=/opt/tagstream/numba NUMBA_CPU_NAME=generic \
+    /opt/tagstream/bin/python -P -m worker.compile
 
 FROM ${BASE}
 ARG REVISION=unknown
@@ -41,6 +44,8 @@ COPY --from=build --chown=65532:65532 /opt/registry /var/lib/tagstream/registry
 ENV PATH=/opt/tagstream/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \
+    NUMBA_CACHE_DIR=/opt/tagstream/numba \
+    NUMBA_CPU_NAME=generic \
     TAGSTREAM_HTTP_HOST=0.0.0.0 \
     TAGSTREAM_HTTP_PORT=9464 \
     TAGSTREAM_LOG_FORMAT=json \

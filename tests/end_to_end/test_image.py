@@ -25,6 +25,14 @@ def test_it_answers_and_writes_nothing(image: Image, bundle_path: Path, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_compiled_is_there_already(image: Image, tmp_path: Path) -> None:
+    before = sorted(image.root.rglob("*"))
+    assert [path for path in before if path.suffix == ".nbc"]
+    done = image.run("python", "-m", "worker.compile", cwd=tmp_path)
+    assert done.stdout.endswith(f"kept in {image.root}/opt/tagstream/numba\n"), done.stderr
+    assert sorted(image.root.rglob("*")) == before
+
+
 def test_it_runs_by_itself(image: Image, tmp_path: Path) -> None:
     (entry,), arguments = json.loads(image.said["ENTRYPOINT"]), json.loads(image.said["CMD"])
     done = image.run(entry, *arguments, cwd=tmp_path)

@@ -31,7 +31,7 @@ def test_all_that_is_copied_is_there(file: Path, tmp_path: Path) -> None:
     image = Image(file, tmp_path)
     for made in ("tagstream", "registry"):
         (tmp_path / "build/opt" / made).mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patch:  # what commands would have made is not there
+    with pytest.MonkeyPatch.context() as patch:  # one folder for all stages
         patch.setattr(Path, "rename", lambda *_: None)
         image.build(run=False)
     for name in ("pyproject.toml", "export/bundle.py", "worker/cli.py", "trainer/cli.py"):
