@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
@@ -16,6 +15,7 @@ from benchmarks.made_up import Ids, MadeUp, Size, batches, padded
 from export.bundle import Bundle
 from export.graph import MAX_RANKED
 from trainer.topics import TopicModel, as_gensim, bag_of_words
+from worker.ort import ort
 from worker.predictor import ModelInput, Predictor
 from worker.sessions import Resources, open_session
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
 import torch
 
 from benchmarks.made_up import Ids, MadeUp, batches, calibration, padded
@@ -13,6 +12,7 @@ from export.bundle import read_bundle
 from export.manifest import CPU_VARIANTS
 from export.onnx_graph import to_onnx
 from export.variants import FORMS
+from worker.ort import ort
 from worker.predictor import BATCH, Predictor
 from worker.sessions import open_session
 

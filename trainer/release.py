@@ -9,7 +9,6 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import torch
 
 from export import bundle as bundles
@@ -36,6 +35,7 @@ from trainer.reading import Inputs
 from trainer.runs import Run
 from trainer.text import Text
 from trainer.topics import gensim_inference
+from worker.ort import ort
 from worker.sessions import open_session
 
 PARITY_POSTS = 2_000

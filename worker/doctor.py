@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-import onnxruntime as ort
-
 from worker import risks, topics
 from worker.clients import AT_LEAST_ONCE
 from worker.delivery import transactional_id
 from worker.errors import ExitCode, StopError
 from worker.models import blocklist, load_predictor
+from worker.ort import ort
 from worker.risks import Risk
 from worker.service import NO_CACHE
 from worker.settings import Settings

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from export.bundle import Bundle
 from export.errors import BundleIncompatibleError, GoldenMismatchError, ParityError
@@ -19,6 +18,7 @@ from export.manifest import CONTEXT, CPU, CPU_FP32, IDS
 from export.parity import Answer, compare
 from export.plain import Encoder, IntArray
 from export.text import MAX_CONTEXT, PADDING_ID
+from worker.ort import ort
 from worker.runners import FixedRunner, FreeRunner, Runner
 from worker.sessions import ONE_THREAD, DeviceError, Resources, open_session
 

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from export.manifest import CUDA, IDS, OUTPUTS, Manifest, ModelCard
 from export.text import MAX_CONTEXT, PADDING_ID
+from worker.ort import ort
 
 Array = npt.NDArray[Any]
 Feeds = Mapping[str, npt.NDArray[np.int64]]

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import NamedTuple
 
-import onnxruntime as ort
 from onnxruntime.capi import build_and_package_info
 
 from export.manifest import CPU
+from worker.ort import ort
 
 _CUDA_PROVIDER, _CPU_PROVIDER = "CUDAExecutionProvider", "CPUExecutionProvider"
 _STRICT = "session.disable_cpu_ep_fallback"

@@ -1,6 +1,7 @@
 """What serves stays small: nothing that learns is imported, and no file or function grows long."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,3 +70,26 @@ def uses(path: Path) -> set[str]:
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     return {imported.partition(".")[0] for imported in names} & LEARNING
+
+
+def test_onnxruntime_is_imported_where_its_reports_are_switched_off() -> None:
+    importing = [
+        name(path)
+        for path in SOURCES
+        if "onnxruntime" in {module.partition(".")[0] for module in first_imports(path)}
+    ]
+    assert importing == ["worker/ort.py"]
+    code = "import os, worker.cli, worker.predictor; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
+        env=environment,
+    )  # fmt: skip
+    assert told.stdout == "1\n"
+
+
+def first_imports(path: Path) -> Iterator[str]:
+    """Yield what a file imports of the library itself; its parts come after `worker.ort`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)

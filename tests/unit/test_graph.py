@@ -2,7 +2,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import pytest
 import torch
 from scipy import special
@@ -17,6 +16,7 @@ from trainer.ragged import Ragged
 from trainer.release import Reference
 from trainer.runs import Run
 from trainer.topics import TopicModel, gensim_inference
+from worker.ort import ort
 from worker.sessions import open_session
 
 Outputs = dict[str, npt.NDArray[np.float32]]

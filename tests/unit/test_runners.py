@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
 from export.bundle import Bundle, read_bundle
@@ -17,6 +16,7 @@ from trainer.runs import Run
 from worker import sessions
 from worker.errors import StartupFailedError
 from worker.models import load_predictor
+from worker.ort import ort
 from worker.predictor import Predictor
 from worker.runners import FixedRunner, FreeRunner
 from worker.sessions import DeviceError, open_session, require_cuda
