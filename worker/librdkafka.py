@@ -101,6 +101,7 @@ class RdSource:
     def __init__(self, member: Consumer, topic: str) -> None:
         self._consumer = member
         self._gone: set[tuple[str, int]] = set()
+        self._closing = False
         self.membership: object = None
         member.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
 
@@ -134,7 +135,8 @@ class RdSource:
             self._consumer.incremental_assign(starts)
 
     def _assigned(self, member: Consumer, partitions: list[TopicPartition]) -> None:
-        member.incremental_assign(self._starts(partitions) if partitions else [])
+        if not self._closing:  # then no broker is asked any more
+            member.incremental_assign(self._starts(partitions) if partitions else [])
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._gone.update((p.topic, p.partition) for p in partitions)
@@ -174,6 +176,7 @@ class RdSource:
 
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
+        self._closing = True
         self._consumer.close()
 
 

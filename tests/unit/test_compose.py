@@ -134,5 +134,5 @@ def test_the_trainers_commands_are_ones(services: dict[str, Any], tmp_path: Path
     (script,) = services["trainer"]["command"]
     paths = {"/corpus": tmp_path, "runs/latest": tmp_path}
     fit, export = written("trainer", trainer, script, paths)
-    assert fit.params["corpus"] == tmp_path
+    assert fit.params["corpus"] == str(tmp_path)
     assert export.params["alias"] == Settings().alias

@@ -177,6 +177,6 @@ def test_the_trainers_commands_are_ones(pods: list[Any], tmp_path: Path, overlay
     script = container["args"][0].replace("$VARIANTS", variants)
     paths = {"/corpus": tmp_path, "runs/latest": tmp_path}
     fit, export = written("trainer", trainer, script, paths)
-    assert fit.params["corpus"] == tmp_path
+    assert fit.params["corpus"] == str(tmp_path)
     assert export.params["alias"] == Settings().alias
     assert ("cuda-fp16" in export.params["variants"]) == (overlay == "gpu")
