@@ -4,28 +4,34 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import msgspec
 
 from trainer.click_parts import in_one_line
 from trainer.settings import CollectSettings
 from worker.errors import StopError
-from worker.settings import Settings, options
+from worker.settings import all_but, options
 
-_SHARED = {
-    *("bootstrap_servers", "client", "create_topics", "format", "input_topic", "instance_id"),
-    *(
+_SHARED = frozenset(
+    [
+        "bootstrap_servers",
+        "client",
+        "create_topics",
+        "format",
+        "input_topic",
+        "instance_id",
         "languages",
         "log_format",
         "log_level",
         "max_batch_time",
         "max_post_bytes",
         "partitions",
+        "session_timeout",
+        "stall_timeout",
         "start",
-    ),
-    *("session_timeout", "stall_timeout", "startup_timeout", "stop_timeout"),
-}
-_OTHERS = {field.name for field in msgspec.structs.fields(Settings)} - _SHARED
-_OTHERS -= CollectSettings.__annotations__.keys()  # declared anew
+        "startup_timeout",
+        "stop_timeout",
+    ]
+)
+_OTHERS = all_but(_SHARED) - CollectSettings.__annotations__.keys()  # declared anew
 
 
 @click.command()

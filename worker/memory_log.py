@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
-import structlog
 from kafka import KafkaConsumer, TopicPartition
 
 from worker.errors import StartupFailedError, UnreachableError
@@ -24,7 +23,6 @@ FORM = 1
 CLIENT_ID = "tagstream-memory"
 AT_ONCE = 5_000  # records of one poll
 SILENCE = 30.0  # seconds without a record before the broker counts as gone
-log = structlog.get_logger("worker")
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):

@@ -14,17 +14,17 @@ from tests.chaos import fuzz, outage, schedule, stops, swaps
 from tests.chaos.bench import Bench, bench
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
-    "schedule, at-least-once": lambda one: schedule.run(one, "at-least-once", _plan(), click.echo),
-    "schedule, exactly-once": lambda one: schedule.run(one, "exactly-once", _plan(), click.echo),
+    "schedule, at-least-once": lambda one: schedule.run(
+        one, "at-least-once", schedule.Plan(), click.echo
+    ),
+    "schedule, exactly-once": lambda one: schedule.run(
+        one, "exactly-once", schedule.Plan(), click.echo
+    ),
     "fuzzed messages": fuzz.run,
     "a hanging Redis": outage.run,
     "bundle swaps": swaps.run,
     "stops under load": stops.run,
 }
-
-
-def _plan() -> schedule.Plan:
-    return schedule.Plan()
 
 
 @click.command()
