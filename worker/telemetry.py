@@ -223,6 +223,5 @@ def configure_logging(log_format: str, level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.ERROR)  # the clients' own chatter

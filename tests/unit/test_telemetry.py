@@ -152,3 +152,14 @@ class TestLogging:
         configure_logging("text", "debug")
         structlog.get_logger("test").debug("detail")
         assert "detail" in capsys.readouterr().err
+
+    def test_a_logger_in_use_obeys_a_later_configuration(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        logger = structlog.get_logger("test")
+        for level in ("info", "debug"):
+            configure_logging("json", level)
+            logger.debug("detail", level_asked=level)
+        assert [
+            json.loads(line)["level_asked"] for line in capsys.readouterr().err.splitlines()
+        ] == ["debug"]
