@@ -102,13 +102,15 @@ class RedisCache:
 
     def put_many(self, answers: Mapping[bytes, Prediction]) -> None:
         """Keep answers by the digest of their input, in one round trip."""
-        if not answers:
-            return
-        entries = {
+        if answers:
+            # Encoded within the attempt: where the store is left alone, that costs nothing either.
+            self._attempt(lambda: self._store.put(self._entries(answers)))
+
+    def _entries(self, answers: Mapping[bytes, Prediction]) -> dict[bytes, tuple[bytes, int]]:
+        return {
             self._prefix + digest: (self._encode(prediction), self._lifetime())
             for digest, prediction in answers.items()
         }
-        self._attempt(lambda: self._store.put(entries))
 
     def _lifetime(self) -> int:
         share = random.uniform(SHORTEST_LIFE, 1.0)  # noqa: S311 - no secret

@@ -67,7 +67,7 @@ def _kafka_python(settings: Settings, slot: int) -> Parts:
 
 def _librdkafka(settings: Settings, slot: int) -> Parts:
     try:
-        from worker.librdkafka import RdSource, consumer  # noqa: PLC0415
+        from worker.librdkafka import RdSource  # noqa: PLC0415
         from worker.librdkafka_sender import RdSender  # noqa: PLC0415
     except ImportError as error:
         raise StartupFailedError(
@@ -79,4 +79,4 @@ def _librdkafka(settings: Settings, slot: int) -> Parts:
             return RdSender.plain(settings)
         return RdSender.transactional(settings, slot)
 
-    return RdSource(consumer(settings, slot), settings.input_topic), make
+    return RdSource(settings, slot), make

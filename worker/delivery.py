@@ -44,6 +44,10 @@ class Source(Protocol):
         """Return the records not yet read, by assigned partition, as last heard."""
         ...
 
+    def connected(self) -> bool:
+        """Return whether the group's coordinator is reached, as last heard."""
+        ...
+
 
 class Sink(Protocol):
     """Where answers go."""

@@ -144,6 +144,11 @@ class KafkaSource:
         read = None if end is None else self._consumer.position(partition, timeout_ms=0)
         return 0 if end is None or read is None else int(end - read)
 
+    def connected(self) -> bool:
+        """Return whether the group's coordinator is reached, as of the last poll."""
+        coordinator = self._consumer._coordinator.coordinator_id  # noqa: SLF001 - nothing tells
+        return coordinator is not None and self._consumer._client.connected(coordinator)  # noqa: SLF001
+
     def commit(self, offsets: Offsets) -> None:
         """Commit; raises `CommitRefusedError` where the partitions are another member's now."""
         with mapped("commit"):

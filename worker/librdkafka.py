@@ -1,10 +1,11 @@
 """The input topic through confluent-kafka, which the extra `fast` brings."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import msgspec
 from confluent_kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_NOT_AVAILABLE,
@@ -30,6 +31,7 @@ from worker.profiles import PROFILES
 from worker.settings import Settings
 
 ASKED_WITHIN = 10.0  # seconds for a question to the broker
+STATISTICS_MS = 1_000  # how old the news may be that the coordinator is gone
 PREFETCHED_KILOBYTES = 16_384  # what waits in memory, however long the lag
 log = logging.getLogger("librdkafka")
 _NO_OFFSET = 0  # below it stand librdkafka's signs for no offset
@@ -58,12 +60,27 @@ _PERMANENT = {
 }
 
 
-def consumer(settings: Settings, slot: int = 0) -> Consumer:
-    """Return a member of the consumer group; `RdSource` subscribes it."""
+class _Group(msgspec.Struct, frozen=True):
+    state: str = ""
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    """What is read of librdkafka's statistics, which a poll brings."""
+
+    cgrp: _Group = _Group()
+
+
+_STATISTICS = msgspec.json.Decoder(_Statistics)
+
+
+def _consumer(settings: Settings, slot: int, heard: Callable[[str], None]) -> Consumer:
+    """Return a member of the consumer group, not yet subscribed; `heard` gets statistics."""
     profile = PROFILES[settings.profile]
     config: dict[str, Any] = {
         **common(settings),
         "group.id": settings.group,
+        "statistics.interval.ms": STATISTICS_MS,
+        "stats_cb": heard,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
@@ -98,12 +115,22 @@ def common(settings: Settings) -> dict[str, Any]:
 class RdSource:
     """The input topic, as one member of a consumer group reads it."""
 
-    def __init__(self, member: Consumer, topic: str) -> None:
-        self._consumer = member
+    def __init__(self, settings: Settings, slot: int = 0) -> None:
+        self._consumer = _consumer(settings, slot, self._heard)
+        self._connected = False
         self._gone: set[tuple[str, int]] = set()
         self._closing = False
         self.membership: object = None
-        member.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
+        self._consumer.subscribe(
+            [settings.input_topic], on_assign=self._assigned, on_revoke=self._revoked
+        )
+
+    def _heard(self, statistics: str) -> None:
+        self._connected = _STATISTICS.decode(statistics).cgrp.state == "up"
+
+    def connected(self) -> bool:
+        """Return whether the group's coordinator is reached, as of the last statistics."""
+        return self._connected
 
     def poll(self, max_records: int, timeout: float) -> list[Record]:
         """Return the next records; raises `FatalError` where posts were deleted unread."""

@@ -60,6 +60,7 @@ class Loop:
         metric = self.metrics.refused_commits
         metric = metric if isinstance(error, CommitRefusedError) else self.metrics.retries
         metric.inc()
+        self.metrics.lag.clear()  # unknown until the next poll
         self.rejects.forget()
 
     def _count(
@@ -85,7 +86,7 @@ class Loop:
         """Alive, since the loop moved; ready once it has partitions of a broker it reached."""
         lags = self.source.lag()
         self.health.beat()
-        self.health.ready = bool(lags)
+        self.health.ready = bool(lags) and self.source.connected()
         self.metrics.lag.clear()
         for partition, lag in lags.items():
             self.metrics.lag.labels(str(partition)).set(lag)

@@ -97,6 +97,9 @@ class Metrics:
             ("partition",),
         ),
     ]
+    ready: Annotated[
+        Gauge, Shown("tagstream_ready", "1 with a model, partitions and a broker, while it moves.")
+    ]
     model: Annotated[
         Gauge,
         Shown(
@@ -146,7 +149,10 @@ def total(metric: Counter | Gauge | Histogram) -> float:
 
 @dataclass
 class Health:
-    """Live: the loop moved within `bound` seconds. Ready: it has a model and partitions to read."""
+    """Live: the loop moved within `bound` seconds.
+
+    Ready: it has a model, partitions to read, and their group's coordinator.
+    """
 
     bound: float = 120.0
     clock: Callable[[], float] = time.monotonic
@@ -161,6 +167,11 @@ class Health:
     def live(self) -> bool:
         """Whether the loop moved within its bound."""
         return self.clock() - self._moved < self.bound
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is ready, and live."""
+        return self.ready and self.live
 
 
 class HealthServer:
@@ -179,6 +190,7 @@ class HealthServer:
             def log_message(self, *args: object) -> None:
                 del args  # a probe every few seconds is no news
 
+        metrics.ready.set_function(lambda: health.serves)
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -200,7 +212,7 @@ class HealthServer:
 def _respond(path: str, metrics: Metrics, health: Health) -> tuple[HTTPStatus, str, bytes]:
     if path == "/metrics":
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(metrics.registry)
-    states = {"/v2/health/live": health.live, "/v2/health/ready": health.ready and health.live}
+    states = {"/v2/health/live": health.live, "/v2/health/ready": health.serves}
     if path not in states:
         return HTTPStatus.NOT_FOUND, "text/plain", b"not found\n"
     status = HTTPStatus.OK if states[path] else HTTPStatus.SERVICE_UNAVAILABLE

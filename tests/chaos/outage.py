@@ -10,7 +10,7 @@ from tests.chaos.bench import Bench
 from tests.support.streams import post
 from tests.support.troubled import Trouble, Troubled
 
-POSTS, SETTLED, REPEATS = 24_000, 4_000, 5
+POSTS, SETTLED, REPEATS = 64_000, 4_000, 5
 NO_CACHE = "no cache"
 STEPS = "messaging_process_duration_seconds"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.process import wait_until
 from deploy.local.services import Services
 from tests.support.crashing_worker import POINTS
 from tests.support.kills import Load, at_random, group, judge, let_flow, until_gone
@@ -116,3 +117,19 @@ def test_a_broker_restart_and_a_redis_outage_lose_nothing(
     assert [worker.stop() for worker in workers] == [0, 0]
     verdict = judge(answers, load.sent, predictor)
     assert (verdict.lost, verdict.wrong) == (0, 0)
+
+
+def test_workers_without_posts_notice_that_the_broker_is_gone_and_back(
+    fragile: Stream, own_services: Services, bundle_path: Path
+) -> None:
+    clients = ("kafka-python", "confluent-kafka")
+    workers = [fragile.worker(bundle=str(bundle_path), client=client) for client in clients]
+    for worker in workers:
+        worker.wait_ready()
+    own_services.broker.kill()
+    assert wait_until(lambda: not any(worker.ready for worker in workers), 60)
+    assert [worker.metric("tagstream_ready") for worker in workers] == [0, 0]
+    own_services.broker.start()
+    assert wait_until(lambda: all(worker.ready for worker in workers), 120)
+    assert [worker.metric("tagstream_ready") for worker in workers] == [1, 1]
+    assert [worker.stop() for worker in workers] == [0, 0]

@@ -39,6 +39,8 @@ class InMemoryTopic:
 class InMemorySource:
     """Reads all partitions, each in its order."""
 
+    reached = True
+
     def __init__(self, topic: InMemoryTopic) -> None:
         self._topic = topic
         self._positions = dict(topic.committed)
@@ -67,6 +69,10 @@ class InMemorySource:
             - self._positions.get(partition, 0)
             for partition in range(self._topic.partitions)
         }
+
+    def connected(self) -> bool:
+        """Return whether the source was told to be."""
+        return self.reached
 
     def refuse_commits(self) -> None:
         """Let the partitions be another member's until the source rewinds."""

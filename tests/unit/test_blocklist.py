@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from worker.answers import Answerer
-from worker.blocklist import Blocklist
+from worker.blocklist import SETTLED, Blocklist
 from worker.errors import StartupFailedError
 from worker.messages import Post
 from worker.models import answerer, blocklist
@@ -27,10 +27,37 @@ def test_without_a_file_nothing_is_blocked() -> None:
     assert "sea" not in blocked
 
 
+class Clock:
+    """Time that passes whenever somebody looks, or not at all."""
+
+    def __init__(self, pace: float) -> None:
+        self.now, self.pace = 0.0, pace
+
+    def __call__(self) -> float:
+        self.now += self.pace
+        return self.now
+
+
+def test_a_file_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    file, clock = tmp_path / "blocked.txt", Clock(0.0)
+    file.write_text("sea\n")
+    blocked = Blocklist(file, clock)
+    for content in ("hi", "hills\nda", "hills\ndales\n"):
+        file.write_text(content)
+        blocked.refresh()
+        clock.now += 0.9 * SETTLED
+        blocked.refresh()
+        assert "sea" in blocked
+    clock.now += 0.2 * SETTLED
+    blocked.refresh()
+    assert "sea" not in blocked
+    assert all(name in blocked for name in ("hills", "dales"))
+
+
 def test_a_change_is_seen_and_a_lost_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "blocked.txt"
     file.write_text("sea\n")
-    blocked = Blocklist(file)
+    blocked = Blocklist(file, Clock(SETTLED))
     file.write_text("hills and dales\nhills\n")
     blocked.refresh()
     assert "sea" not in blocked

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 COUNT = """
 import numba.core.event as events
 with events.install_recorder("numba:compile") as compiling:
-    from worker.compile import main
-    main()
+    from worker.compile import use_each_step
+    use_each_step()
 print(len(compiling.buffer))
 """
 # Root may write anywhere; a process that drops CAP_DAC_OVERRIDE (1) and begins anew may not.
@@ -47,3 +47,16 @@ def test_an_empty_read_only_directory_costs_time_and_nothing_else(tmp_path: Path
     tmp_path.chmod(0o555)
     assert compile_events(tmp_path) > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "none"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.compile"],
+        env=missing,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "none; make that directory" in done.stderr

@@ -110,6 +110,31 @@ def test_a_worker_that_cannot_rewind_is_alive_but_not_ready(
     assert [answer.id for answer in bench.answers] == ["1"]
 
 
+def test_a_worker_whose_broker_is_gone_is_not_ready(bench: Bench, topic: InMemoryTopic) -> None:
+    bench.source = source = InMemorySource(topic)
+    for reached in (True, False, True):
+        source.reached = reached
+        bench.loop.step()
+        assert bench.health.ready is reached
+
+
+def test_a_lag_is_unknown_while_a_batch_is_tried_again(
+    bench: Bench, topic: InMemoryTopic, texts: list[str], stop: threading.Event
+) -> None:
+    class Watched(StoppingSource):
+        def rewind(self) -> None:
+            lags.append([one for kind in bench.metrics.lag.collect() for one in kind.samples])
+            super().rewind()
+
+    lags: list[list[object]] = []
+    topic.append(post("1", texts[0]))
+    bench.source = Watched(topic, stop)
+    bench.sink = UnreachableSink(bench.source, bench.outputs, times=1)
+    bench.loop.run(stop)
+    assert lags == [[]]
+    assert bench.value("tagstream_consumer_lag_records", partition="0") == 0
+
+
 def test_a_refused_commit_is_counted_apart(
     bench: Bench, topic: InMemoryTopic, texts: list[str], stop: threading.Event
 ) -> None:
