@@ -5,13 +5,12 @@ used. No file needs code to be read: no pickle anywhere.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 from tokenizers import Tokenizer
@@ -19,6 +18,7 @@ from tokenizers import Tokenizer
 from export import manifest as manifests
 from export.errors import BundleCorruptError, BundleIncompatibleError, BundleIncompleteError
 from export.manifest import FileCard, Manifest, VariantCard
+from export.places import INCOMPLETE, Place, read, sync_folder, write
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -28,6 +28,7 @@ TOPICS = "topics.tsv"
 GOLDEN = "golden.json"
 SHARED_FILES = (TOKENIZER, HASHTAGS, TOPICS, GOLDEN)
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=Place)
 
 
 class Hashtag(msgspec.Struct, frozen=True, array_like=True):
@@ -139,31 +140,46 @@ def parse_hashtags(raw: bytes) -> list[Hashtag]:
     return [Hashtag(canonical, spelling, int(count)) for canonical, spelling, count in rows]
 
 
-def write_bundle(files: Mapping[str, bytes], card: Manifest, parent: Path) -> Path:
+def write_bundle(files: Mapping[str, bytes], card: Manifest, parent: _P) -> _P:
     """Write a bundle below `parent` and return its directory, which appears whole or not at all.
 
     `card.files` and `card.digest` are filled in here. Writing the same contents twice is one
-    bundle.
+    bundle. In a store that is no folder, a bundle is there when its manifest is: the last file.
     """
     entries = {name: FileCard(_sha256(data), len(data)) for name, data in files.items()}
     sealed, raw = manifests.seal(msgspec.structs.replace(card, files=entries))
-    target = parent / sealed.digest
-    parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=parent))
-    try:
-        for name, data in [*files.items(), (MANIFEST, raw)]:
-            _write_durably(temporary / name, data)
-        temporary.chmod(0o755)
-        _sync_directory(temporary)
-        if not target.exists():
-            temporary.rename(target)
-            _sync_directory(parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    target = cast("_P", parent / sealed.digest)
+    contents = [*files.items(), (MANIFEST, raw)]
+    if isinstance(parent, Path):
+        _write_folder(contents, parent, sealed.digest)
+    elif not (target / MANIFEST).exists():
+        for name, data in contents:
+            write(target / name, data)
     return target
 
 
-def read_bundle(path: Path) -> Bundle:
+def _write_folder(contents: Sequence[tuple[str, bytes]], parent: Path, digest: str) -> None:
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=INCOMPLETE, dir=parent))
+    try:
+        for name, data in contents:
+            write(temporary / name, data)
+        temporary.chmod(0o755)
+        sync_folder(temporary)
+        if not (parent / digest).exists():
+            temporary.rename(parent / digest)
+            sync_folder(parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def copy_bundle(source: Place, parent: _P) -> _P:
+    """Write a bundle below another parent too, once every byte of it is verified."""
+    bundle = read_bundle(source)
+    return write_bundle(bundle.files, bundle.manifest, parent)
+
+
+def read_bundle(path: Place) -> Bundle:
     """Read and verify a bundle; it is served only after every byte agrees.
 
     Raises `BundleIncompleteError`, `BundleCorruptError` or `BundleIncompatibleError`.
@@ -190,27 +206,13 @@ def _lines(raw: bytes) -> list[str]:
     return raw.decode().split("\n")[:-1]
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Place, name: str) -> bytes:
     try:
-        return (path / name).read_bytes()
+        return read(path / name)
     except OSError as error:
-        raise BundleIncompleteError(f"{path} has no readable {name}: {error.strerror}") from error
+        why = error.strerror or type(error).__name__
+        raise BundleIncompleteError(f"{path} has no readable {name}: {why}") from error
 
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

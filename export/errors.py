@@ -39,3 +39,7 @@ class RankingParityError(ParityError):
 
 class RegistryError(Exception):
     """The registry cannot be read, or does not hold what was asked for."""
+
+
+class RegistryChangedError(RegistryError):
+    """Someone else changed an alias meanwhile."""

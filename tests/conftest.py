@@ -13,6 +13,7 @@ from deploy.local.install import install
 from deploy.local.services import Services
 from export.bundle import Bundle, read_bundle
 from export.registry import CHAMPION, Registry
+from tests.support.bucket import new_bucket, s3
 from tests.support.learning import POINTING, pointing_corpus
 from trainer.pipeline import fit
 from trainer.release import release
@@ -64,7 +65,7 @@ def registry(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Registry:
 @pytest.fixture(scope="session")
 def bundle_path(registry: Registry) -> Path:
     """The directory of the champion; copy it before changing anything."""
-    return registry.resolve(CHAMPION)
+    return Path(str(registry.resolve(CHAMPION)))
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +119,18 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     install()
     with Services(tmp_path_factory.mktemp("services")) as services:
         yield Addresses(kafka or services.broker.address, redis or services.redis.url)
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[None]:
+    with s3():
+        yield
+
+
+@pytest.fixture
+def bucket(_s3: None) -> str:
+    """The URL of an empty bucket of S3."""
+    return new_bucket()
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
 
 @main.command()
 @click.argument("run", type=CORPUS)
-@click.argument("registry", type=FOLDER)
+@click.argument("registry")
 @click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
 @click.option(
@@ -90,7 +90,7 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
     help="Forms of the graph, by commas; a worker chooses one.",
 )
 @in_one_line
-def export(run: Path, registry: Path, alias: str | None, reason: str, variants: list[str]) -> None:
+def export(run: Path, registry: str, alias: str | None, reason: str, variants: list[str]) -> None:
     """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
 
     A worker serves the bundle that the alias `champion` stands for.
@@ -99,7 +99,7 @@ def export(run: Path, registry: Path, alias: str | None, reason: str, variants: 
     from trainer.release import release  # noqa: PLC0415
     from trainer.runs import Run  # noqa: PLC0415
 
-    shelf = Registry(registry)
+    shelf = Registry.at(registry)
     made = release(Run.open(run), shelf.bundles, variants)
     if alias:
         shelf.assign(alias, made.path.name, reason)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -25,6 +24,7 @@ from export.manifest import (
 )
 from export.onnx_graph import OPSET, OnnxGraph, export_onnx
 from export.parity import Answer, Difference, compare
+from export.places import Place
 from export.variants import FORMS, Form
 from trainer.catalogue import method_card
 from trainer.errors import RunError
@@ -48,7 +48,7 @@ _LIBRARIES = ("gensim", "numpy", "onnx", "onnxscript", "tokenizers", "torch")
 class Release:
     """A bundle on disk, and how far each of its variants is from the reference."""
 
-    path: Path
+    path: Place
     differences: dict[str, Difference]
     posts: int
 
@@ -94,7 +94,7 @@ class Reference:
         return answers
 
 
-def release(run: Run, parent: Path, variants: Sequence[str] = CPU_VARIANTS) -> Release:
+def release(run: Run, parent: Place, variants: Sequence[str] = CPU_VARIANTS) -> Release:
     """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one."""
     reference, text = Reference.of(run), run.text
     module, golden = reference.graph(), Golden.of(text)

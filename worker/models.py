@@ -10,6 +10,7 @@ import structlog
 
 from export.bundle import read_bundle
 from export.errors import BundleError, BundleIncompleteError, RegistryError
+from export.places import Place, place
 from export.registry import Registry
 from worker.answers import Answerer
 from worker.blocklist import Blocklist
@@ -25,14 +26,14 @@ MakeResponder = Callable[[Predictor], Responder]
 log = structlog.get_logger("worker")
 
 
-def named(settings: ModelSettings) -> Path:
+def named(settings: ModelSettings) -> Place:
     """Return the directory of the bundle that the settings name now."""
     if settings.bundle is not None:
-        return Path(settings.bundle)
-    return Registry(Path(settings.registry)).resolve(settings.alias)
+        return place(settings.bundle)
+    return Registry.at(settings.registry).resolve(settings.alias)
 
 
-def opened(path: Path, settings: ModelSettings) -> Predictor:
+def opened(path: Place, settings: ModelSettings) -> Predictor:
     """Return a predictor on a bundle, verified and warm; raises a `BundleError`."""
     resources = Resources(settings.threads, settings.gpu_memory * 2**20)
     predictor = Predictor(read_bundle(path), settings.variant, resources, settings.graph_batch)

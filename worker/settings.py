@@ -30,7 +30,7 @@ class Option(msgspec.Struct, frozen=True):
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which model answers, and how."""
 
-    registry: Annotated[str, Option("Folder of the registry that holds the bundles.")] = "registry"
+    registry: Annotated[str, Option("Folder or URL of the registry of bundles.")] = "registry"
     alias: Annotated[str, Option("Which bundle of the registry is served.")] = "champion"
     bundle: Annotated[str | None, Option("Serve this bundle directory instead of an alias.")] = None
     variant: Annotated[str, Option("Form of the graph; a cuda one never runs on the CPU.")] = "auto"

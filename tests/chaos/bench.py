@@ -37,7 +37,7 @@ class Bench:
     @property
     def bundle(self) -> Path:
         """The champion."""
-        return self.registry.resolve(CHAMPION)
+        return Path(str(self.registry.resolve(CHAMPION)))
 
     @contextmanager
     def stream(self, name: str, partitions: int = 6) -> Iterator[Stream]:

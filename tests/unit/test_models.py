@@ -113,18 +113,19 @@ def test_one_that_is_still_being_copied_serves_when_it_is_whole(
 ) -> None:
     models = followed(shelf, metrics)
     second = digest_of(shelf, "bundle-two")
-    shutil.move(shelf.bundles / second / "hashtags.tsv", tmp_path / "later")
+    file = tmp_path / "registry" / "bundles" / second / "hashtags.tsv"
+    shutil.move(file, tmp_path / "later")
     shelf.assign(CHAMPION, second, "better")
     models.look()
     assert serving(models) == digest_of(shelf, "bundle-one")
-    shutil.move(tmp_path / "later", shelf.bundles / second / "hashtags.tsv")
+    shutil.move(tmp_path / "later", file)
     models.look()
     assert serving(models) == second
 
 
 def test_a_registry_that_cannot_be_read_changes_nothing(shelf: Registry, metrics: Metrics) -> None:
     models = followed(shelf, metrics)
-    (shelf.root / "aliases.json").write_text("{")
+    (shelf.root / "history" / "00000002.json").write_text("{")
     models.look()
     assert serving(models) == digest_of(shelf, "bundle-one")
 

@@ -1,0 +1,33 @@
+"""S3 on this machine: moto's server, which knows conditional writes as S3 does."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+
+@contextmanager
+def s3() -> Iterator[ThreadedMotoServer]:
+    """Serve buckets, and let every client of this process find them."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield server
+    server.stop()
+
+
+def new_bucket() -> str:
+    """Make a bucket of its own; returns its URL."""
+    name = f"bucket-{secrets.token_hex(4)}"
+    fsspec.filesystem("s3", use_listings_cache=False).mkdir(name)
+    return f"s3://{name}"
