@@ -7,7 +7,8 @@ import msgspec
 
 from export.errors import BundleCorruptError, BundleIncompatibleError
 
-SCHEMA = 3  # 2: golden examples tell their context; 3: weights apart, further text in the card
+# 2: golden examples tell their context; 3: weights apart, further text in the card; 4: dev_last
+SCHEMA = 4
 OLDEST_SCHEMA = 1
 CPU_VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
 CUDA_VARIANTS = CUDA_FP32, CUDA_FP16 = "cuda-fp32", "cuda-fp16"
@@ -77,7 +78,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the model learned from: counts, window of `created_at`, SHA-256 of the posts.
 
-    `further` is the SHA-256 of text without labels that word2vec and LDA learned from too.
+    `further` is the SHA-256 of text without labels that word2vec and LDA learned from too. The
+    window is that of train; dev, by which epochs and scales are chosen, ends at `dev_last`.
     """
 
     train_posts: int
@@ -86,6 +88,7 @@ class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last: str | None
     fingerprint: str
     further: str | None = None
+    dev_last: str | None = None
 
 
 class MetricRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

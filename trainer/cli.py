@@ -8,7 +8,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from export.manifest import CPU_VARIANTS
 from export.text import PROTOCOLS
 from trainer.catalogue import PLUS, settings_for
 from trainer.click_parts import (
@@ -19,10 +18,11 @@ from trainer.click_parts import (
     given,
     in_one_line,
     protocols,
+    variants_option,
 )
-from trainer.click_parts import variants as parsed_variants
 from trainer.collect_cli import collect, compact
 from trainer.replay_cli import fit_memory, replay
+from trainer.retrain_cli import retrain
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from trainer.window_cli import corpus_of, snapshot, window_options
@@ -82,13 +82,7 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
 @click.argument("registry")
 @click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
-@click.option(
-    "--variants",
-    default=",".join(CPU_VARIANTS),
-    show_default=True,
-    callback=lambda _, __, names: parsed_variants(names),
-    help="Forms of the graph, by commas; a worker chooses one.",
-)
+@variants_option
 @in_one_line
 def export(run: Path, registry: str, alias: str | None, reason: str, variants: list[str]) -> None:
     """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
@@ -167,6 +161,7 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
 
 
 for command in (
-    collect, compact, snapshot, methods, compare, sweep, ablate, report, fit_memory, replay,
+    collect, compact, snapshot, retrain,
+    methods, compare, sweep, ablate, report, fit_memory, replay,
 ):  # fmt: skip
     main.add_command(command)

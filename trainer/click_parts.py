@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from export.errors import BundleError, ParityError, RegistryError
-from export.manifest import VARIANTS
+from export.manifest import CPU_VARIANTS, VARIANTS
 from export.text import PROTOCOLS, Protocol
 from trainer.errors import TrainerError
 from worker.errors import StopError
@@ -58,6 +58,17 @@ def variants(names: str) -> list[str]:
             param_hint="--variants",
         )
     return asked
+
+
+def variants_option(command: _F) -> _F:
+    """Give a command `--variants`."""
+    return click.option(
+        "--variants",
+        default=",".join(CPU_VARIANTS),
+        show_default=True,
+        callback=lambda _, __, names: variants(names),
+        help="Forms of the graph, by commas; a worker chooses one.",
+    )(command)
 
 
 def numbers(text: str | None) -> list[int]:

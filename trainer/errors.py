@@ -1,5 +1,16 @@
 """What can go wrong while learning; each message says what to do."""
 
+from enum import IntEnum
+
+
+class RetrainCode(IntEnum):
+    """How `trainer retrain` ended, beside 2 for usage; 3 to 7 are a worker's."""
+
+    PROMOTED = 0
+    FAILED = 1
+    REFUSED = 8
+    BUSY = 9
+
 
 class TrainerError(Exception):
     """An error of the trainer, told to people in one line."""
@@ -19,3 +30,7 @@ class DivergedError(TrainerError):
 
 class RunError(TrainerError):
     """A run directory that does not fit what was asked."""
+
+
+class AlreadyRunningError(TrainerError):
+    """Another process does the same work now."""

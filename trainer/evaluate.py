@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from export.text import Protocol, text_as_read
 from trainer.corpus import LabelledPost, split
@@ -61,7 +62,14 @@ def recommend(predictor: Predictor, inputs: Sequence[ModelInput]) -> list[list[s
 
 def score(posts: Sequence[LabelledPost], ranked: Sequence[Sequence[str]]) -> Quality:
     """Score rankings in canonical form against the hashtags of the posts."""
+    return measure(hits_of(posts, ranked), [len(post.spellings) for post in posts])
+
+
+def hits_of(
+    posts: Sequence[LabelledPost], ranked: Sequence[Sequence[str]]
+) -> npt.NDArray[np.bool_]:
+    """Tell of each rank [posts, 5] whether it is one of the post's hashtags."""
     hits = np.zeros((len(posts), KS[-1]), dtype=np.bool_)
     for row, (post, best) in enumerate(zip(posts, ranked, strict=True)):
         hits[row, : len(best)] = [hashtag in post.spellings for hashtag in best]
-    return measure(hits, [len(post.spellings) for post in posts])
+    return hits

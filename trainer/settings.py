@@ -1,4 +1,4 @@
-"""Every setting of `trainer fit` and `trainer collect`.
+"""Every setting of `trainer fit`, `retrain` and `collect`.
 
 The defaults of fit are the paper's (section 4.2.2) where it has one; a method may have defaults of
 its own (`trainer.catalogue`), as the one that is learned by default.
@@ -82,6 +82,28 @@ class FitSettings(StudySettings, frozen=True, kw_only=True, forbid_unknown_field
         Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
     ] = "stripped"
     seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
+
+
+class RetrainSettings(FitSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is learned, and what it must be to take the champion's place."""
+
+    floor: Annotated[
+        float, Option("Least F1@1 in per cent; 0: surely more than popularity's.", least=0)
+    ] = 0.0
+    margin: Annotated[
+        float, Option("Points of F1@1 that it is surely not below the champion's.", least=0)
+    ] = 1.0
+    keep_coverage: Annotated[
+        float, Option("Least share of the champion's coverage of hashtags.", least=0, most=1)
+    ] = 0.9
+    max_megabytes: Annotated[float, Option("Largest bundle.", least=0)] = 2_000.0
+    max_slowdown: Annotated[
+        float, Option("Most time a post, as a multiple of the champion's.", least=0)
+    ] = 1.5
+    held_out: Annotated[int, Option("Held-out posts with a hashtag it takes.", least=1)] = 200
+    keep: Annotated[
+        int, Option("Bundles that stay in the registry afterwards; 0: all.", least=0)
+    ] = 10
 
 
 class CollectSettings(Settings, frozen=True, kw_only=True):

@@ -77,13 +77,15 @@ def learn_text(
         raise CorpusError(f"{train.path} has no word {settings.min_word_count} times")
     if train.bad_lines:
         console.print(f"[yellow]{train.complaint()}[/]")
-    dev_posts = sum(1 for _ in split(corpus, "dev"))
+    dev = _Reading()
+    for _ in dev.texts(split(corpus, "dev")):
+        pass
     reader = Reader(
         new_tokenizer(words, settings.protocol, settings.max_words),
         new_context_tokenizer(pointed),
     )
     hashtags = reading.hashtags.frequent(settings.min_count)
-    return Text(reader, hashtags, reading.card(dev_posts, further_digest))
+    return Text(reader, hashtags, reading.card(dev, further_digest))
 
 
 @dataclass
@@ -107,10 +109,17 @@ class _Reading:
                 self.last = max(self.last or time, time)
             yield post.text
 
-    def card(self, dev_posts: int, further: str | None) -> DataCard:
-        """Return what the posts were."""
-        first, last = _written(self.first), _written(self.last)
-        return DataCard(self.posts, dev_posts, first, last, self.fingerprint.hexdigest(), further)
+    def card(self, dev: "_Reading", further: str | None) -> DataCard:
+        """Return what the posts were, and those of dev."""
+        return DataCard(
+            self.posts,
+            dev.posts,
+            _written(self.first),
+            _written(self.last),
+            self.fingerprint.hexdigest(),
+            further,
+            _written(dev.last),
+        )
 
 
 def _frequent(tokenizer: Tokenizer, texts: Iterable[str], least: int) -> list[str]:

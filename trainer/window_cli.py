@@ -53,14 +53,14 @@ def corpus_of(
     from trainer.runs import Run  # noqa: PLC0415
 
     if snapshot.is_collected(corpus):
-        asked, window = _window(since, between)
+        asked, window = window_of(since, between)
         return snapshot.of_run(corpus, asked, window, Run(run), resume=resume)
     if since or between:
         raise click.UsageError(f"--since and --between are for collected posts; {corpus} has none")
     return Path(CORPUS(corpus))
 
 
-def _window(
+def window_of(
     since: timedelta | None, between: tuple[datetime, datetime] | None
 ) -> tuple[str, Window]:
     """Return a window in words, the same whenever it is asked for, and as it is now."""
@@ -88,6 +88,6 @@ def snapshot(url: str, corpus: Path, **window: Any) -> None:  # noqa: ANN401
     """
     from trainer import snapshot as snapshots  # noqa: PLC0415
 
-    made = snapshots.take(url, *_window(window["since"], window["between"]), corpus)
+    made = snapshots.take(url, *window_of(window["since"], window["between"]), corpus)
     for name, count in made.posts.items():
         click.echo(f"{corpus}: {name}, {count} posts, from {made.begin[name]:%Y-%m-%d %H:%M} UTC")

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,18 @@ def collector(
     source = OwnedSource(topic)
     chosen = CollectSettings(**settings)  # type: ignore[arg-type]
     return Collector(source, files, chosen, Health()), source
+
+
+def collect(folder: Path, posts: Iterable[dict[str, str]], topic: str = "tweets") -> Path:
+    """Collect posts, in this order."""
+    source = InMemoryTopic(topic)
+    for post in posts:
+        source.append(msgspec.json.encode(post))
+    one, _ = collector(source, PostFiles(str(folder)), flush_rows=50, max_batch_size=50)
+    while not source.done:
+        one.step()
+        one.flush()
+    return folder
 
 
 def places(files: PostFiles, window: Window | None = None) -> Counter[Place]:

@@ -49,7 +49,7 @@ class TestWhatIsMade:
             ("ids", ["batch", "length"]),
             ("context", ["batch", "context_length"]),
         ]
-        assert manifest.schema == 3
+        assert manifest.schema == 4
         assert manifest.model.method == "tab-lstm+"
         assert plus_bundle.context().to_str() == plus_run.text.reader.context.to_str()
         assert plus_bundle.context().get_vocab().keys() >= {"@sea_club", "city", "org"}

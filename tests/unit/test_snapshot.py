@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.support.cli import assert_one_line, squeezed, trainer
-from tests.support.collecting import collector
+from tests.support.collecting import collect, collector
 from tests.support.inmemory import InMemoryTopic
 from tests.support.learning import planted_posts
 from trainer import snapshot
@@ -20,18 +20,6 @@ from trainer.snapshot import CARD, SPLITS, Snapshot
 COUNT, DAYS = 600, 3
 NOW = datetime.now(UTC)
 TINY = ["--method", "popularity", "--min-count", 2, "--min-word-count", 1]
-
-
-def collect(folder: Path, posts: list[dict[str, str]]) -> Path:
-    """Collect posts, in this order."""
-    topic = InMemoryTopic()
-    for post in posts:
-        topic.append(msgspec.json.encode(post))
-    one, _ = collector(topic, PostFiles(str(folder)), flush_rows=50, max_batch_size=50)
-    while not topic.done:
-        one.step()
-        one.flush()
-    return folder
 
 
 @pytest.fixture(scope="module")
