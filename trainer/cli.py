@@ -21,8 +21,10 @@ from trainer.click_parts import (
     variants_option,
 )
 from trainer.collect_cli import collect, compact
+from trainer.registry_cli import list_bundles, promote, prune, rollback, show
 from trainer.replay_cli import fit_memory, replay
 from trainer.retrain_cli import retrain
+from trainer.schedule_cli import schedule
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from trainer.window_cli import corpus_of, snapshot, window_options
@@ -161,7 +163,7 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
 
 
 for command in (
-    collect, compact, snapshot, retrain,
+    collect, compact, snapshot, retrain, schedule, promote, rollback, list_bundles, show, prune,
     methods, compare, sweep, ablate, report, fit_memory, replay,
 ):  # fmt: skip
     main.add_command(command)

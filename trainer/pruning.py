@@ -31,4 +31,6 @@ def _abandoned(registry: Registry, whole: set[str]) -> list[str]:
 
 
 def _age(folder: Place) -> float:
-    return time.time() - max((modified(folder / name) for name in names(folder)), default=0.0)
+    """Return the seconds since something in a folder changed; only a local one may be empty."""
+    files = [folder / name for name in names(folder)]
+    return time.time() - max(modified(file) for file in files or [folder])

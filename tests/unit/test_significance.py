@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trainer.significance import RESAMPLES, PostScores, difference, interval
+from trainer.significance import RESAMPLES, PostScores, difference, interval, lower_bound
 
 
 def drawn(posts: int, hit_rate: float, seed: int = 0) -> PostScores:
@@ -68,3 +68,13 @@ def test_pairs_are_resampled_together() -> None:
     one, other = PostScores.of(more[None], gold), PostScores.of(hits[None], gold)
     assert difference(one, other).interval.low > 0
     assert interval(one).low < interval(other).value  # alone, the two could not be told apart
+
+
+def test_the_lower_bound_is_one_sided_and_paired() -> None:
+    """Of a share's difference on the same posts, the spread is known."""
+    random = np.random.default_rng(5).random((2, 1, 4_000))
+    both = [PostScores.of(some < 0.3, np.ones(4_000, dtype=np.int64)) for some in random]
+    gap = both[0].precision - both[1].precision
+    due = 100 * (gap.mean() - 1.645 * gap.std() / np.sqrt(4_000))
+    assert lower_bound(both[0], both[1]) == pytest.approx(due, abs=0.1)
+    assert lower_bound(both[0], both[0]) == 0.0
