@@ -74,7 +74,7 @@ def _beside_champion(evidence: Evidence, rules: RetrainSettings) -> Iterator[Fin
         return
     told = (
         f"F1@1 {one.f1:.2f} %, the champion's {other.f1:.2f} %: surely {above:+.2f} points, at "
-        f"least {-rules.margin:+g}"
+        f"most {rules.margin:g} below"
     )
     yield Finding("champion", above >= -rules.margin, told)
     least = rules.keep_coverage * other.coverage

@@ -1,7 +1,5 @@
 """The commands that look at a registry and change what is served."""
 
-from datetime import UTC, datetime
-
 import click
 import msgspec
 from rich import box
@@ -60,10 +58,8 @@ def list_bundles(registry: str, as_json: bool) -> None:  # noqa: FBT001
     shelf = Registry.at(registry)
     aliases = shelf.aliases()
     written = {one: modified(shelf.bundles / one / MANIFEST) for one in shelf.digests()}
-    rows = [
-        _row(_manifest(shelf, digest), aliases, written[digest])
-        for digest in sorted(written, key=lambda one: -written[one])
-    ]
+    newest = sorted(written, key=lambda one: -written[one])
+    rows = [_row(_manifest(shelf, digest), aliases) for digest in newest]
     if as_json:
         click.echo(msgspec.json.encode(rows))
         return
@@ -93,10 +89,11 @@ def show(registry: str, digest: str, as_json: bool) -> None:  # noqa: FBT001
     table = Table(show_header=False)
     for name, value in _facts(card).items():
         table.add_row(name, value)
-    history = Table("when", "became", "instead of", "who", "why")
+    history = Table("when (UTC)", "became", "instead of", "who", "why")
     for event in events:
         became = f"{event.alias}{' again' if event.rollback else ''}"
-        history.add_row(event.at, became, (event.previous or "none")[:12], event.who, event.reason)
+        when = event.at[:16].replace("T", " ")
+        history.add_row(when, became, (event.previous or "none")[:12], event.who, event.reason)
     Console().print(table, history)
 
 
@@ -120,13 +117,12 @@ def _manifest(registry: Registry, digest: str) -> Manifest:
     return manifests.parse(read(registry.bundles / digest / MANIFEST))
 
 
-def _row(card: Manifest, aliases: dict[str, str], written: float) -> dict[str, str]:
+def _row(card: Manifest, aliases: dict[str, str]) -> dict[str, str]:
     """Return a bundle in one line of a table."""
     best = next((row for row in card.metrics if row.k == 1), None)
     return {
         "digest": card.digest,
         "alias": ", ".join(name for name, digest in aliases.items() if digest == card.digest),
-        "written": f"{datetime.fromtimestamp(written, UTC):%Y-%m-%d}",
         "method": card.model.method,
         "until": (card.data.last or "")[:10],
         "dev F1@1": f"{best.f1:.2f} %" if best else "",

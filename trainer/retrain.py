@@ -43,9 +43,10 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Say in one line why it is so: what was refused, else all."""
-        refused = [one for one in self.findings if not one.passed]
-        return "; ".join(f"{one.rule}: {one.told}" for one in refused or self.findings)
+        """Say in one line why a challenger was promoted: how good it is, beside the champion."""
+        told = {one.rule: one.told for one in self.findings}
+        rule = "champion" if "champion" in told else "floor"
+        return f"{rule}: {told[rule]}"
 
 
 @dataclass

@@ -81,6 +81,6 @@ def test_a_refusal_tells_its_figures() -> None:
     )
     assert told["latency"] == "900 µs a post, 4.50 times the champion's, at most 1.5 times"
     assert told["champion"] == (
-        "F1@1 20.00 %, the champion's 20.00 %: surely -0.40 points, at least -1"
+        "F1@1 20.00 %, the champion's 20.00 %: surely -0.40 points, at most 1 below"
     )
     assert told["floor"] == ("F1@1 20.00 %, popularity 5.00 %: surely +12.00 points, above 0")

@@ -160,7 +160,7 @@ def test_one_that_learned_shuffled_answers_is_refused(folder: Path) -> None:
         post["text"] = f"{' '.join(words)} #{list(SUBJECTS)[number * 7 % 3]}"
     collect(folder / "posts", posts)
     result = retrain(folder, "--json")
-    assert_refused(folder, result, "champion", "F1@1", "the champion's", "points, at least -1")
+    assert_refused(folder, result, "champion", "F1@1", "the champion's", "points, at most 1 below")
     registry = registry_of(folder)
     assert registry.aliases()[CHALLENGER] == report_of(result)["challenger"]  # to be looked at
 
