@@ -36,7 +36,8 @@ COPY --from=build /opt/tagstream /opt/tagstream
 # A new volume takes the owner of the folder below it.
 COPY --from=build --chown=65532:65532 /opt/registry /var/lib/tagstream/registry
 COPY --from=build --chown=65532:65532 /opt/registry /var/lib/tagstream/runs
-# All that must be writable: /tmp, the runs and the registry.
+COPY --from=build --chown=65532:65532 /opt/registry /var/lib/tagstream/collected
+# All that must be writable: /tmp, the runs, the collected posts and the registry.
 ENV PATH=/opt/tagstream/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \

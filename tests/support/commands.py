@@ -16,7 +16,7 @@ def written(
     `paths` says which path stands for one of the script's. A wrong flag raises `click.UsageError`.
     """
     for line in script.replace("\\\n", " ").splitlines():
-        for call in re.findall(rf"^\s*({name} .*?)\s*(?:&&)?$", line):
+        for call in re.findall(rf"^\s*(?:exec )?({name} .*?)$", line):
             _, command, *arguments = shlex.split(call)
             mapped = [str(paths.get(word, word)) for word in arguments]
             yield group.commands[command].make_context(command, mapped)

@@ -19,10 +19,7 @@ from worker.cli import MORE_TO_STOP
 from worker.settings import Settings
 
 COMPOSE = ROOT / "deploy/compose.yaml"
-STUBS = {
-    "trainer": 'echo "$@" >> called; [ "$1" != "$FAILS" ]',
-    "sleep": 'echo sleep "$@" >> called; kill $PPID',
-}
+STUB = 'echo "$@" >> called; [ "$1" != "$FAILS" ]'
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 def test_it_is_what_the_specification_calls_one(compose: dict[str, Any]) -> None:
     schema = json.loads((ROOT / "tests/schemas/compose-spec.json").read_text())
     jsonschema.validate(compose, schema)
-    expected = {"kafka", "redis", "trainer", "worker", "prometheus", "grafana"}
+    expected = {"kafka", "redis", "trainer", "collector", "worker", "prometheus", "grafana"}
     assert compose["services"].keys() == expected
 
 
@@ -110,29 +107,43 @@ def test_grafana_finds_prometheus_and_the_dashboard(services: dict[str, Any]) ->
     assert f"./grafana/tagstream.json:{path}/tagstream.json:ro" in services["grafana"]["volumes"]
 
 
-@pytest.mark.parametrize("fails", ["never", "fit"])
-def test_the_trainer_learns_exports_and_waits(
-    services: dict[str, Any], tmp_path: Path, fails: str
+@pytest.mark.parametrize(
+    ("fails", "due"),
+    [("none", ["show", "schedule"]), ("show", ["show", "fit", "export", "schedule"])],
+)
+def test_the_trainer_learns_a_first_model_and_then_by_the_clock(
+    services: dict[str, Any], tmp_path: Path, fails: str, due: list[str]
 ) -> None:
-    """What cannot be learned is not exported, and tried again after the pause."""
-    for name, body in STUBS.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
-        (tmp_path / name).chmod(0o755)
+    (tmp_path / "trainer").write_text(f"#!/bin/sh\n{STUB}\n")
+    (tmp_path / "trainer").chmod(0o755)
     (script,) = services["trainer"]["command"]
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
         [*services["trainer"]["entrypoint"], script.replace("$$", "$")],
         cwd=tmp_path,
-        env={"PATH": path, "TRAIN_EVERY": "60", "FAILS": fails},
+        env={"PATH": path, "TRAIN_AT": "0 3 * * *", "FAILS": fails},
         check=False,
     )
     called = [line.split()[0] for line in (tmp_path / "called").read_text().splitlines()]
-    assert called == (["fit", "sleep"] if fails == "fit" else ["fit", "export", "sleep"])
+    assert called == due
 
 
 def test_the_trainers_commands_are_ones(services: dict[str, Any], tmp_path: Path) -> None:
     (script,) = services["trainer"]["command"]
-    paths = {"/corpus": tmp_path, "runs/latest": tmp_path}
-    fit, export = written("trainer", trainer, script, paths)
+    paths = {"/corpus": tmp_path, "runs/first": tmp_path}
+    variable = services["trainer"]["environment"]["TRAIN_AT"]
+    default = variable.removeprefix("${TRAIN_AT:-").removesuffix("}")
+    script = script.replace("$$TRAIN_AT", default)
+    fit, export, schedule = written("trainer", trainer, script, paths)
     assert fit.params["corpus"] == str(tmp_path)
     assert export.params["alias"] == Settings().alias
+    asked = trainer.commands["retrain"].make_context("retrain", [*schedule.params["arguments"]])
+    assert (asked.params["url"], asked.params["registry"]) == ("collected", Settings().registry)
+
+
+def test_the_collector_writes_where_the_trainer_reads(services: dict[str, Any]) -> None:
+    name, *arguments = services["collector"]["command"]
+    collect = trainer.commands[name].make_context(name, arguments)
+    (mount,) = services["collector"]["volumes"]
+    assert mount.endswith(f"/{collect.params['url']}")
+    assert f"{mount}:ro" in services["trainer"]["volumes"]

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import jsonschema
@@ -12,7 +11,6 @@ import pytest
 import yaml
 
 from deploy.local.tools import KUSTOMIZE, install
-from tests.support.commands import written
 from tests.support.dockerfile import ROOT, instructions
 from trainer.cli import main as trainer
 from worker.cli import MORE_TO_STOP
@@ -35,7 +33,7 @@ def objects(overlay: str) -> Objects:
     assert done.returncode == 0, done.stderr
     made = list(yaml.safe_load_all(done.stdout))
     found = {(one["kind"], one["metadata"]["name"]): one for one in made}
-    assert len(found) == len(made) == 10
+    assert len(found) == len(made) == 11
     return found
 
 
@@ -171,12 +169,13 @@ def test_selectors_meet_the_pods(objects: Objects) -> None:
         assert selector["matchLabels"].items() <= labels
 
 
-def test_the_trainers_commands_are_ones(pods: list[Any], tmp_path: Path, overlay: str) -> None:
+def test_the_trainers_command_is_one(pods: list[Any], overlay: str) -> None:
     container = pods[1]["containers"][0]
     (variants,) = (one["value"] for one in container["env"] if one["name"] == "VARIANTS")
-    script = container["args"][0].replace("$VARIANTS", variants)
-    paths = {"/corpus": tmp_path, "runs/latest": tmp_path}
-    fit, export = written("trainer", trainer, script, paths)
-    assert fit.params["corpus"] == str(tmp_path)
-    assert export.params["alias"] == Settings().alias
-    assert ("cuda-fp16" in export.params["variants"]) == (overlay == "gpu")
+    name, *arguments = [word.replace("$(VARIANTS)", variants) for word in container["args"]]
+    retrain = trainer.commands[name].make_context(name, arguments)
+    mounts = {one["mountPath"] for one in container["volumeMounts"]}
+    assert retrain.params["url"] in mounts
+    for folder in ("registry", "work"):
+        assert f"/var/lib/tagstream/{retrain.params[folder]}" in mounts
+    assert ("cuda-fp16" in retrain.params["variants"]) == (overlay == "gpu")
