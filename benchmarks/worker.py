@@ -31,6 +31,7 @@ from worker.models import OneModel
 from worker.predictor import Predictor
 from worker.rejects import RejectLimit
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.stores import open_store
 from worker.telemetry import Health, Metrics
@@ -66,8 +67,9 @@ class Workload:
 
     def responder(self, settings: Settings, kept: Cache | None = None) -> Responder:
         """Return what answers as a worker does."""
-        answerer = Answerer(self.predictor, settings.top)
-        return Responder(Intake.of(settings), answerer, kept or NoCache(), settings, Metrics())
+        answerer, metrics = Answerer(self.predictor, settings.top), Metrics()
+        intake, board = Intake.of(settings), Scoreboard(metrics)
+        return Responder(intake, answerer, kept or NoCache(), settings, metrics, board)
 
     @cached_property
     def records(self) -> list[Record]:

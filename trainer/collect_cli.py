@@ -45,7 +45,7 @@ def collect(url: str, **values: Any) -> None:  # noqa: ANN401
     collectors of a group share the topic. Exit codes are those of `worker run`.
     """
     from trainer.collecting import serve  # noqa: PLC0415 - pyarrow loads slowly
-    from worker.telemetry import configure_logging  # noqa: PLC0415
+    from worker.logs import configure_logging  # noqa: PLC0415
 
     settings = CollectSettings(**values)
     configure_logging(settings.log_format, settings.log_level)

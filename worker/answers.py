@@ -3,15 +3,25 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from worker.blocklist import Blocklist
 from worker.fusion import fuse
 from worker.memory import Votes
 from worker.messages import SCORE_DECIMALS, Post, ScoredHashtag, Suggestion
 from worker.predictor import Prediction, Predictor
+from worker.quality import RANKS, Ranked, Source
 from worker.recall import carried
 
 _Ranked = tuple[str, str, float, list[str] | None]  # canonical, as it is spelt, score, sources
+
+
+class Answered(NamedTuple):
+    """The answer to a post; `first`, the five best whatever it carries; `carried`, what it does."""
+
+    suggestion: Suggestion
+    first: list[Ranked]
+    carried: AbstractSet[str]
 
 
 @dataclass(frozen=True)
@@ -32,45 +42,57 @@ class Answerer:
     blocklist: Blocklist = field(default_factory=Blocklist)
     weight: float = 0.2
 
-    def suggest(self, post: Post, prediction: Prediction, votes: Votes | None = None) -> Suggestion:
-        """Return the suggestions for a post from its prediction, and the votes for it if any."""
+    def suggest(
+        self, post: Post, prediction: Prediction | None, votes: Votes | None = None
+    ) -> Suggestion:
+        """Return the suggestions for a post alone."""
+        return self.answer(post, prediction, votes).suggestion
+
+    def answer(
+        self, post: Post, prediction: Prediction | None, votes: Votes | None = None
+    ) -> Answered:
+        """Answer a post by its prediction, none where it has no words, and by votes if any."""
         ranked = self._expected(prediction) if votes is None else self._fused(prediction, votes)
-        return Suggestion(
+        present = carried(post).keys()
+        best, first = self._best(ranked, frozenset() if self.keep_present else present)
+        explained = prediction if self.explain else None
+        suggestion = Suggestion(
             post.id,
-            self._best(ranked, post),
+            best,
             self.predictor.bundle.name,
             self.predictor.variant,
-            topics=_rounded(prediction.theta.tolist()) if self.explain else None,
-            attention=_rounded(prediction.attention.tolist()) if self.explain else None,
+            reason=None if best or prediction else "no_words",
+            topics=_rounded(explained.theta.tolist()) if explained else None,
+            attention=_rounded(explained.attention.tolist()) if explained else None,
         )
+        return Answered(suggestion, first, present)
 
-    def without_words(self, post: Post, votes: Votes | None = None) -> Suggestion:
-        """Return the answer to a post in which the model has nothing to read."""
-        best = [] if votes is None else self._best(self._fused(None, votes), post)
-        reason = None if best else "no_words"
-        return Suggestion(
-            post.id, best, self.predictor.bundle.name, self.predictor.variant, reason=reason
-        )
-
-    def _best(self, ranked: Iterable[_Ranked], post: Post) -> list[ScoredHashtag]:
-        present: AbstractSet[str] = frozenset() if self.keep_present else carried(post).keys()
+    def _best(
+        self, ranked: Iterable[_Ranked], left_out: AbstractSet[str]
+    ) -> tuple[list[ScoredHashtag], list[Ranked]]:
+        """Return what is suggested, and the five best with what is left out."""
         best: list[ScoredHashtag] = []
+        first: list[Ranked] = []
         for canonical, spelling, score, sources in ranked:
-            if len(best) == self.top or score < self.min_score:
+            if (len(best) == self.top and len(first) == RANKS) or score < self.min_score:
                 break
-            if canonical not in present and canonical not in self.blocklist:
+            if canonical in self.blocklist:
+                continue
+            if len(first) < RANKS:
+                first.append(Ranked(canonical, Source.of(sources)))
+            if len(best) < self.top and canonical not in left_out:
                 best.append(ScoredHashtag(spelling, round(score, SCORE_DECIMALS), sources))
-        return best
+        return best, first
 
-    def _expected(self, prediction: Prediction) -> Iterator[_Ranked]:
+    def _expected(self, prediction: Prediction | None) -> Iterator[_Ranked]:
+        if prediction is None:
+            return
         for row, score in zip(prediction.hashtags, prediction.scores.tolist(), strict=True):
             hashtag = self.predictor.hashtags[row]
             yield hashtag.canonical, hashtag.spelling, score, None
 
     def _fused(self, prediction: Prediction | None, votes: Votes) -> Iterator[_Ranked]:
-        expected = {} if prediction is None else {
-            canonical: score for canonical, _, score, _ in self._expected(prediction)
-        }  # fmt: skip
+        expected = {canonical: score for canonical, _, score, _ in self._expected(prediction)}
         for one in fuse(votes.shares, expected, self.weight):
             spelling = self.predictor.spellings.get(one.hashtag, one.hashtag)
             yield one.hashtag, spelling, one.score, one.sources

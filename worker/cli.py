@@ -44,8 +44,8 @@ def run(slot: int | None, **values: Any) -> None:  # noqa: ANN401
     letters, 5 the loop stalled, 6 fatal, 7 a service was not reachable. 5 to 7 may be restarted.
     """
     from worker.lifecycle import Supervisor, stop_on_signal, worker_commands  # noqa: PLC0415
+    from worker.logs import configure_logging  # noqa: PLC0415
     from worker.service import serve  # noqa: PLC0415
-    from worker.telemetry import configure_logging  # noqa: PLC0415
 
     settings = Settings(**values)
     configure_logging(settings.log_format, settings.log_level)
@@ -121,7 +121,7 @@ main.add_command(watch)
 def _suggestion(answerer: Answerer, post: Post, *, as_json: bool) -> str:
     (read,) = answerer.predictor.encode([post.text])
     if read.empty:
-        answer = answerer.without_words(post)
+        answer = answerer.suggest(post, None)
     else:
         answer = answerer.suggest(post, answerer.predictor.predict([read])[0])
     if as_json:

@@ -49,11 +49,15 @@ class Loop:
             self.models.current().idle()
             return
         started = time.monotonic()
-        outcomes = self.models.current().respond(records)
+        responder = self.models.current()
+        outcomes = responder.respond(records)
         self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
         outputs = [o for one in outcomes if isinstance(one, Output) for o in (one, *one.also)]
         self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
+        responder.scoreboard.count(
+            [one.judged for one in outcomes if isinstance(one, Output) and one.judged]
+        )
 
     def _failed(self, error: RetryLaterError) -> None:
         """Count a batch that is to be read again, and forget what was made of it."""

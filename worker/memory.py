@@ -94,6 +94,12 @@ class Memory:
         return int(self._state.numbers[HELD])
 
     @property
+    def oldest(self) -> float | None:
+        """Seconds since the epoch at which the post was written that is the first to leave."""
+        post = int(self._state.numbers[FIRST_OUT])
+        return None if post == NONE else float(self._state.times[post])
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all arrays, and the most that the names of the hashtags can take."""
         names = len(self._names) * (MAX_TAG_BYTES + _OBJECT)

@@ -5,7 +5,7 @@ same, a crash loses nothing, and none needs another's help to start.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -23,6 +23,7 @@ FORM = 1
 CLIENT_ID = "tagstream-memory"
 AT_ONCE = 5_000  # records of one poll
 SILENCE = 30.0  # seconds without a record before the broker counts as gone
+Note = Callable[[Sequence[Entry], Sequence[int]], None]
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -43,10 +44,17 @@ def memory_output(topic: str, key: bytes, signals: str, entry: Entry) -> Output:
 
 
 class MemoryLog:
-    """Follows the topic; `memory` is what its records come to so far."""
+    """Follows the topic; `memory` is what its records come to so far.
 
-    def __init__(self, consumer: KafkaConsumer, topic: str, make: Callable[[], Memory]) -> None:
+    `note` is given the posts that are added and when their records were written, in ms since the
+    epoch; some twice, where catching up goes further back.
+    """
+
+    def __init__(
+        self, consumer: KafkaConsumer, topic: str, make: Callable[[], Memory], note: Note
+    ) -> None:
         self._consumer, self._partition, self._make = consumer, TopicPartition(topic, 0), make
+        self._note = note
         self.memory = make()
         self.passed_over = 0
         consumer.assign([self._partition])
@@ -94,7 +102,9 @@ class MemoryLog:
 
     def _add(self, wait: int) -> int:
         polled = self._consumer.poll(wait, max_records=AT_ONCE).get(self._partition, [])
-        self.memory.add(list(self._entries([one.value for one in polled])))
+        entries = list(self._entries([one.value for one in polled]))
+        self.memory.add(entries)
+        self._note(entries, [one.timestamp for one in polled])
         return len(polled)
 
     def _entries(self, values: list[bytes | None]) -> Iterator[Entry]:
@@ -111,7 +121,12 @@ class MemoryLog:
 
 
 @contextmanager
-def memory_log(settings: Settings, topic: str, make: Callable[[], Memory]) -> Iterator[MemoryLog]:
+def memory_log(
+    settings: Settings,
+    topic: str,
+    make: Callable[[], Memory],
+    note: Note = lambda *_: None,
+) -> Iterator[MemoryLog]:
     """Give a log that has caught up, without a group: nothing is ever committed.
 
     Raises `StartupFailedError` where the topic is missing or has not one partition.
@@ -123,6 +138,6 @@ def memory_log(settings: Settings, topic: str, make: Callable[[], Memory]) -> It
                 f"{topic} has {len(partitions)} partitions; a memory is one order of posts: "
                 "create it with one"
             )
-        found = MemoryLog(consumer, topic, make)
+        found = MemoryLog(consumer, topic, make, note)
         found.catch_up()
         yield found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from worker.errors import RecordRejectedError
+from worker.quality import Judged
 
 SCORE_DECIMALS = 4
 MAX_ID_BYTES = 1_024  # the id is key, header and body of the answer
@@ -39,7 +40,7 @@ class Record:
 class Output:
     """One record to be published; `rejected` is the reason where it is a dead letter.
 
-    `also` is published with it, in the same flush or transaction.
+    `also` is published with it, in the same flush or transaction; `judged` is counted with it.
     """
 
     topic: str
@@ -48,12 +49,14 @@ class Output:
     headers: list[Header] = field(default_factory=list)
     rejected: str | None = None
     also: tuple["Output", ...] = ()
+    judged: Judged | None = None
 
 
 class Post(msgspec.Struct, frozen=True):
     """A post to be answered. Fields that are not listed here are ignored.
 
-    `original` is the id of the post that this one repeats, as a retweet does.
+    `original` is the id of the post that this one repeats, as a retweet does;
+    `accepted_suggestion` says that its hashtags were suggested to its author, who took them.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Post(msgspec.Struct, frozen=True):
     lang: str | None = None
     hashtags: list[str] | None = None
     original: str | None = None
+    accepted_suggestion: bool = False
 
 
 class ScoredHashtag(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,7 +105,11 @@ def decode_suggestion(value: bytes) -> Suggestion:
 
 
 def suggestion_output(
-    topic: str, record: Record, answer: Suggestion, also: tuple[Output, ...] = ()
+    topic: str,
+    record: Record,
+    answer: Suggestion,
+    also: tuple[Output, ...] = (),
+    judged: Judged | None = None,
 ) -> Output:
     """Return an answer as a CloudEvent in binary mode, keyed by the post's id."""
     headers: list[Header] = [
@@ -113,7 +121,7 @@ def suggestion_output(
         ("ce_subject", answer.id.encode()),
         *{header[0]: header for header in record.headers if _is_trace(header)}.values(),
     ]
-    return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers, also=also)
+    return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers, None, also, judged)
 
 
 def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -> Output:

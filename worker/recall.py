@@ -13,6 +13,7 @@ from worker.memory_entries import Entry
 from worker.memory_log import AT_ONCE, MemoryLog, memory_log, memory_output
 from worker.memory_room import Sizes
 from worker.messages import Output, Post, Record
+from worker.quality import Apart, Seen
 from worker.settings import Settings
 from worker.signals import SIGNALS, Signal, Signals
 from worker.telemetry import Metrics
@@ -20,10 +21,11 @@ from worker.telemetry import Metrics
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the memory says of a post, and how it will remember the post."""
+    """What the memory says of a post, what of it was there before, and how it is remembered."""
 
     entry: Entry
     votes: Votes
+    repeated: Apart | None = None
 
 
 @dataclass
@@ -43,14 +45,25 @@ class Recall:
         chosen = {name.strip() for name in self.settings.signals.split(",")}
         kinds: list[Signal] = [kind for kind in SIGNALS if kind in chosen]
         self._signals = Signals(kinds, self.settings.memory_key.encode())
+        self._seen = Seen(self.settings.memory_posts)
 
     def __enter__(self) -> Self:
         topic = self.settings.memory_topic
-        self._log = self._stack.enter_context(memory_log(self.settings, topic, self._empty))
+        self._log = self._stack.enter_context(
+            memory_log(self.settings, topic, self._empty, self._note)
+        )
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
+
+    def _note(self, entries: Sequence[Entry], written: Sequence[int]) -> None:
+        """Note what is added; how late that is says something only of what is new."""
+        self._seen.note((entry.id, self._signals.same_text(entry)) for entry in entries)
+        if self._log is not None:
+            now = self.clock()
+            for at in written:
+                self.metrics.visibility_seconds.observe(max(0.0, now - at / 1_000))
 
     def _empty(self) -> Memory:
         sizes = Sizes(posts=self.settings.memory_posts)
@@ -62,7 +75,10 @@ class Recall:
         entries = [self._entry(record, post) for record, post in posts]
         with self.metrics.look_up_seconds.time():
             votes = memory.look_up(entries)
-        return [Opinion(*pair) for pair in zip(entries, votes, strict=True)]
+        return [
+            Opinion(entry, vote, self._seen.repeated(entry.id, self._signals.same_text(entry)))
+            for entry, vote in zip(entries, votes, strict=True)
+        ]
 
     def follow(self) -> Memory:
         """Bring the memory up to date, and return it."""
@@ -70,8 +86,11 @@ class Recall:
             raise RuntimeError("the memory is used outside its block")
         while self._log.follow() == AT_ONCE:
             continue
-        self.metrics.remembered.set(len(self._log.memory))
-        return self._log.memory
+        memory = self._log.memory
+        self.metrics.remembered.set(len(memory))
+        oldest = memory.oldest
+        self.metrics.oldest_seconds.set(0.0 if oldest is None else self.clock() - oldest)
+        return memory
 
     def remember(self, post: Post, opinion: Opinion) -> tuple[Output, ...]:
         """Return the record by which all workers remember a post; none where it has no hashtag."""

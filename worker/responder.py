@@ -7,17 +7,16 @@ from worker.answers import Answerer
 from worker.cache import Cache
 from worker.errors import RecordRejectedError
 from worker.intake import Intake, Skipped
-from worker.memory import Votes
 from worker.messages import (
     Output,
     Post,
     Record,
-    Suggestion,
     dead_letter_output,
     suggestion_output,
 )
 from worker.predictor import ModelInput, Prediction
-from worker.recall import Recall
+from worker.recall import Opinion, Recall
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Metrics
 
@@ -33,6 +32,7 @@ class Responder:
     cache: Cache
     settings: Settings
     metrics: Metrics
+    scoreboard: Scoreboard
     recall: Recall | None = None
 
     def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
@@ -56,34 +56,34 @@ class Responder:
             self.recall.follow()
 
     def _answer(self, posts: Sequence[tuple[Record, Post]]) -> Iterator[Output]:
-        """Yield what is published for each post; what it is remembered by goes along."""
+        """Yield what is published for each post."""
         opinions = self.recall.look_up(posts) if self.recall else [None] * len(posts)
-        suggested = self._suggest(
-            [post for _, post in posts], [o.votes if o else None for o in opinions]
-        )
-        for (record, post), opinion, outcome in zip(posts, opinions, suggested, strict=True):
-            if isinstance(outcome, RecordRejectedError):
-                yield dead_letter_output(self.settings.dead_letters, record, outcome)
-            else:
-                also = self.recall.remember(post, opinion) if self.recall and opinion else ()
-                yield suggestion_output(self.settings.output_topic, record, outcome, also)
-
-    def _suggest(
-        self, posts: Sequence[Post], votes: Sequence[Votes | None]
-    ) -> list[Suggestion | RecordRejectedError]:
-        inputs = self.answerer.predictor.encode([post.text for post in posts])
+        inputs = self.answerer.predictor.encode([post.text for _, post in posts])
         answers = self._infer([item for item in inputs if not item.empty])
-        outcomes: list[Suggestion | RecordRejectedError] = []
-        for post, item, voted in zip(posts, inputs, votes, strict=True):
-            answer = answers.get(item.digest)
-            if answer is None:
+        for (record, post), item, opinion in zip(posts, inputs, opinions, strict=True):
+            found = answers.get(item.digest)
+            if isinstance(found, RecordRejectedError):
+                yield dead_letter_output(self.settings.dead_letters, record, found)
+                continue
+            if found is None:
                 self.metrics.without_words.inc()
-                outcomes.append(self.answerer.without_words(post, voted))
-            elif isinstance(answer, Prediction):
-                outcomes.append(self.answerer.suggest(post, answer, voted))
-            else:
-                outcomes.append(answer)
-        return outcomes
+            yield self._suggestion(record, post, item, found, opinion)
+
+    def _suggestion(
+        self,
+        record: Record,
+        post: Post,
+        item: ModelInput,
+        prediction: Prediction | None,
+        opinion: Opinion | None,
+    ) -> Output:
+        """Return an answer; what its post is remembered by, and how it was judged, go along."""
+        answered = self.answerer.answer(post, prediction, opinion.votes if opinion else None)
+        also = self.recall.remember(post, opinion) if self.recall and opinion else ()
+        known = self.answerer.predictor.spellings
+        judged = self.scoreboard.judge(post, item, answered, opinion, known)
+        topic = self.settings.output_topic
+        return suggestion_output(topic, record, answered.suggestion, also, judged)
 
     def _infer(self, inputs: Sequence[ModelInput]) -> dict[bytes, Answer]:
         """Return an answer by digest: from the cache, else from the graph, each text once."""

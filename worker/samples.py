@@ -1,9 +1,11 @@
 """What workers counted, as figures for people: sums, differences, quantiles. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from worker.quality import Source
 from worker.telemetry import declared
 
 Labels = frozenset[tuple[str, str]]
@@ -21,8 +23,39 @@ class Spread(msgspec.Struct, frozen=True):
     p99: float
 
 
+class Quality(msgspec.Struct, frozen=True):
+    """How well one worker answers of late, in shares; None where it has met nothing of it yet."""
+
+    decayed_hits: dict[str, float]
+    unknown_hashtags: float | None
+    unknown_words: float | None
+
+    @classmethod
+    def of(cls, gauges: Samples) -> "Quality":
+        """Return what the gauges tell; `decayed_hits` by k."""
+        hits = _by_label(gauges, _NAMES["hit_rate"], "k")
+        shares = (gauge(gauges, name) for name in ("unknown_hashtags", "unknown_words"))
+        return cls(hits, *(None if math.isnan(share) else share for share in shares))
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the memory of one worker holds; how many seconds ago the first to leave was written."""
+
+    posts: int
+    oldest_seconds: float
+
+    @classmethod
+    def of(cls, gauges: Samples) -> "Held | None":
+        """Return what the gauges tell; None where nothing is held."""
+        posts = int(gauge(gauges, "remembered"))
+        return cls(posts, gauge(gauges, "oldest_seconds")) if posts else None
+
+
 class Figures(msgspec.Struct, frozen=True):
-    """What was counted in some time; by reason where that is known, spreads where there are any."""
+    """What was counted in some time; by reason where that is known, spreads where there are any.
+
+    `suggested` and `source_hits`, of hits at 1, are told by source; `hits` by k.
+    """
 
     records: int
     answers: int
@@ -35,8 +68,15 @@ class Figures(msgspec.Struct, frozen=True):
     cache_errors: int
     retries: int
     refused_commits: int
+    suggested: dict[str, int]
+    scored: int
+    hits: dict[str, int]
+    source_hits: dict[str, int]
+    scored_apart: dict[str, int]
     batch_records: Spread | None
     latency_seconds: Spread | None
+    look_up_seconds: Spread | None
+    visibility_seconds: Spread | None
 
     @classmethod
     def of(cls, counts: Samples) -> "Figures":
@@ -46,15 +86,22 @@ class Figures(msgspec.Struct, frozen=True):
             answers=count(counts, "published"),
             without_words=count(counts, "without_words"),
             inferred=count(counts, "inferred"),
-            dead_letters=_reasons(counts, "rejected"),
-            skipped=_reasons(counts, "skipped"),
+            dead_letters=_counts(counts, "rejected", "reason"),
+            skipped=_counts(counts, "skipped", "reason"),
             cache_hits=count(counts, "cache_hits"),
             cache_misses=count(counts, "cache_misses"),
             cache_errors=count(counts, "cache_errors"),
             retries=count(counts, "retries"),
             refused_commits=count(counts, "refused_commits"),
+            suggested=_counts(counts, "suggested", "source"),
+            scored=sum(_counts(counts, "scored", "model_version").values()),
+            hits=_counts(counts, "hits", "k"),
+            source_hits=_counts(counts, "source_hits", "source", k="1"),
+            scored_apart=_counts(counts, "scored_apart", "reason"),
             batch_records=spread(counts, "batch_size"),
             latency_seconds=spread(counts, "latency_seconds"),
+            look_up_seconds=spread(counts, "look_up_seconds"),
+            visibility_seconds=spread(counts, "visibility_seconds"),
         )
 
     @property
@@ -62,6 +109,16 @@ class Figures(msgspec.Struct, frozen=True):
         """The share of look-ups that the cache answered; None without any."""
         asked = self.cache_hits + self.cache_misses
         return self.cache_hits / asked if asked else None
+
+    def hit_share(self, k: int) -> float | None:
+        """Return the share of scored posts with a hit at k; None without any."""
+        return self.hits.get(str(k), 0) / self.scored if self.scored else None
+
+    @property
+    def memory_share(self) -> float | None:
+        """The share of suggested hashtags that the memory knows; None without any."""
+        every = sum(self.suggested.values())
+        return (every - self.suggested.get(Source.MODEL, 0)) / every if every else None
 
 
 def labels(gauges: Samples, attribute: str) -> list[dict[str, str]]:
@@ -72,12 +129,17 @@ def labels(gauges: Samples, attribute: str) -> list[dict[str, str]]:
 def lags(gauges: Samples) -> dict[str, int]:
     """Return the lag of each partition, in their order."""
     found = _by_label(gauges, _NAMES["lag"], "partition")
-    return {partition: found[partition] for partition in sorted(found, key=int)}
+    return {partition: int(found[partition]) for partition in sorted(found, key=int)}
 
 
 def left_alone(gauges: Samples) -> bool:
     """Say whether the worker leaves its cache alone, having failed."""
-    return gauges.get((_NAMES["cache_open"], frozenset()), 0.0) > 0
+    return gauge(gauges, "cache_open") > 0
+
+
+def gauge(gauges: Samples, attribute: str) -> float:
+    """Return a gauge of the worker."""
+    return gauges.get((_NAMES[attribute], frozenset()), 0.0)
 
 
 def count(counts: Samples, attribute: str) -> int:
@@ -85,15 +147,21 @@ def count(counts: Samples, attribute: str) -> int:
     return int(counts.get((f"{_NAMES[attribute]}_total", frozenset()), 0))
 
 
-def _reasons(counts: Samples, attribute: str) -> dict[str, int]:
-    """Return a counter of the worker by reason, the most frequent first."""
-    found = _by_label(counts, f"{_NAMES[attribute]}_total", "reason")
+def _counts(counts: Samples, attribute: str, label: str, **only: str) -> dict[str, int]:
+    """Return a counter of the worker by a label, the most frequent first."""
+    found = _by_label(counts, f"{_NAMES[attribute]}_total", label, **only)
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return {reason: number for reason, number in ordered if number}
+    return {reason: int(number) for reason, number in ordered if number}
 
 
-def _by_label(samples: Samples, name: str, label: str) -> dict[str, int]:
-    return {dict(key)[label]: int(value) for (one, key), value in samples.items() if one == name}
+def _by_label(samples: Samples, name: str, label: str, **only: str) -> dict[str, float]:
+    """Return the sums of a metric by a label, of the children that have all labels of `only`."""
+    found: dict[str, float] = {}
+    for (one, key), value in samples.items():
+        told = dict(key)
+        if one == name and only.items() <= told.items():
+            found[told[label]] = found.get(told[label], 0.0) + value
+    return found
 
 
 def added(several: Iterable[Samples]) -> Samples:

@@ -21,6 +21,7 @@ from worker.predictor import Predictor
 from worker.recall import Recall
 from worker.rejects import RejectLimit
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.stores import Store, open_store
 from worker.telemetry import Health, HealthServer, Metrics
@@ -115,8 +116,9 @@ def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Heal
 def _responders(
     settings: Settings, metrics: Metrics, recall: Recall | None
 ) -> Iterator[MakeResponder]:
-    """Give what makes a responder of a predictor; all share one memory and one cache."""
+    """Give what makes a responder of a predictor; all share memory, scoreboard and cache."""
     intake, breaker, blocked = Intake.of(settings), Breaker(), blocklist(settings)
+    scoreboard = Scoreboard(metrics, settings.memory_posts)
 
     def responder(predictor: Predictor, store: Store | None) -> Responder:
         cache: Cache = NoCache()
@@ -131,7 +133,7 @@ def _responders(
                 breaker=breaker,
             )
         suggests = answerer(predictor, settings, blocked)
-        return Responder(intake, suggests, cache, settings, metrics, recall)
+        return Responder(intake, suggests, cache, settings, metrics, scoreboard, recall)
 
     if settings.cache == NO_CACHE:
         yield lambda predictor: responder(predictor, None)

@@ -84,6 +84,15 @@ class Signals:
             [tag for tag in hashtags if len(tag.encode()) <= MAX_TAG_BYTES],
         )
 
+    def same_text(self, entry: Entry) -> int | None:
+        """Return a key that posts with the same words, mentions and links share, by whomever.
+
+        It holds within one process; None where a post has none of them.
+        """
+        authored = bool(entry.author) and "author" in self.kinds
+        words = frozenset(entry.tokens[authored:])
+        return hash(words) if words else None
+
     def _tokens(self, post: Post) -> Iterator[str]:
         """Yield the tokens of a post, those that say most first, should there be too many.
 

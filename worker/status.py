@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from worker.samples import Figures, added, grown, labels, lags, left_alone
+from worker.samples import Figures, Held, Quality, added, grown, labels, lags, left_alone
 from worker.scrape import Look, State, look
 
 _T = TypeVar("_T")
@@ -43,6 +43,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     model: Model | None
     lag: dict[str, int]
     cache_left_alone: bool
+    quality: Quality | None
+    memory: Held | None
     seconds: float | None
     records_per_second: float | None
     recent: Figures | None
@@ -112,6 +114,7 @@ def _status(pairs: list[tuple[Look, Look]]) -> Status:
 def _worker(first: Look, last: Look) -> WorkerStatus:
     seconds = last.at - first.at
     recent = Figures.of(grown(last.counts, first.counts)) if last is not first else None
+    reached = last.state != State.UNREACHABLE
     return WorkerStatus(
         url=last.url,
         state=last.state,
@@ -120,10 +123,12 @@ def _worker(first: Look, last: Look) -> WorkerStatus:
         model=_first(labels(last.gauges, "model"), Model),
         lag=lags(last.gauges),
         cache_left_alone=left_alone(last.gauges),
+        quality=Quality.of(last.gauges) if reached else None,
+        memory=Held.of(last.gauges),
         seconds=seconds or None,
         records_per_second=recent.records / seconds if recent and seconds else None,
         recent=recent,
-        since_start=Figures.of(last.counts) if last.state != State.UNREACHABLE else None,
+        since_start=Figures.of(last.counts) if reached else None,
     )
 
 

@@ -1,7 +1,7 @@
 """The screen of `worker status`; every colour has a word or a sign beside it."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
 from rich.box import SIMPLE_HEAD
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.printable import printable
+from worker.quality import TOLD
 from worker.samples import Figures, Spread
 from worker.scrape import State
 from worker.status import Status, WorkerStatus
@@ -35,7 +36,16 @@ def screen(status: Status, width: int) -> RenderableType:
     if width >= BESIDE:
         tables = Table.grid(padding=(0, 2))
         tables.add_row(*both)
-    parts = (_heading(status), "", _workers(status), "", *_models(status), "", tables)
+    parts = (
+        _heading(status),
+        "",
+        _workers(status),
+        "",
+        *_models(status),
+        *_quality(status),
+        "",
+        tables,
+    )
     return Group(*parts)
 
 
@@ -99,6 +109,32 @@ def _models(status: Status) -> Iterator[Text]:
         yield Text(printable(f"{' · '.join(words)} · {serving} of {len(status.workers)} workers"))
 
 
+def _quality(status: Status) -> Iterator[Text]:
+    """Yield what workers tell of their answers of late, and of what their memory holds."""
+    told = [one.quality for one in status.workers if one.quality]
+    shares = {
+        "hit at 1": [one.decayed_hits.get("1") for one in told],
+        "hashtags unknown": [one.unknown_hashtags for one in told],
+        "words unknown": [one.unknown_words for one in told],
+    }
+    means = {name: _mean(found) for name, found in shares.items()}
+    if words := [f"{name} {share:.0%}" for name, share in means.items() if share is not None]:
+        yield Text(f"of late · {' · '.join(words)}")
+    if held := [one.memory for one in status.workers if one.memory]:
+        oldest = max(one.oldest_seconds for one in held)
+        yield Text(f"memory · {min(one.posts for one in held):,} posts · oldest {_age(oldest)}")
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Return the mean of those that are known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _age(seconds: float) -> str:
+    return str(timedelta(seconds=round(max(seconds, 0.0))))
+
+
 def _figures(status: Status) -> Table:
     seconds = max((one.seconds or 0.0 for one in status.workers), default=0.0)
     table = _table("all workers", f"last {seconds:.0f} s" if seconds else "now", "since start")
@@ -111,15 +147,27 @@ def _figures(status: Status) -> Table:
         "cache hits": lambda found: f"{found.cache_hits:,}",
         "cache misses": lambda found: f"{found.cache_misses:,}",
         "cache errors": lambda found: f"{found.cache_errors:,}",
+        "scored": lambda found: f"{found.scored:,}",
+        "scored apart": lambda found: _reasons(found.scored_apart),
+        "hit at 1 / 5": lambda found: " / ".join(_percent(found.hit_share(k)) for k in TOLD),
         "batch p50 / p99": lambda found: _spread(found.batch_records, "{:,.0f}".format),
         "latency p50 / p99": lambda found: _spread(found.latency_seconds, _seconds),
         "read again": lambda found: f"{found.retries + found.refused_commits:,}",
     }
+    if any(one.memory for one in status.workers):
+        rows |= _OF_THE_MEMORY
     table.add_row("posts/s", _rate(status.records_per_second), "")
     for name, told in rows.items():
         both = (status.recent, status.since_start)
         table.add_row(name, *(UNKNOWN if found is None else told(found) for found in both))
     return table
+
+
+_OF_THE_MEMORY: dict[str, Callable[[Figures], str]] = {
+    "from memory": lambda found: _percent(found.memory_share),
+    "look-up p50 / p99": lambda found: _spread(found.look_up_seconds, _seconds),
+    "visible p50 / p99": lambda found: _spread(found.visibility_seconds, _seconds),
+}
 
 
 def _lags(status: Status, length: int) -> Table:
@@ -141,7 +189,10 @@ def _rate(found: float | None) -> str:
 
 
 def _share(found: Figures | None) -> str:
-    share = found and found.cache_hit_share
+    return _percent(found.cache_hit_share if found else None)
+
+
+def _percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{share:.0%}"
 
 

@@ -1,7 +1,5 @@
-"""What people see of a worker: metrics, health and logs."""
+"""What people see of a worker: metrics and health."""
 
-import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +8,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated, Any, NamedTuple, Self, get_args, get_type_hints
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -74,12 +71,89 @@ class Metrics:
         Shown("tagstream_cache_open_breaker", "1 while the cache is left alone, having failed."),
     ]
     remembered: Annotated[Gauge, Shown("tagstream_memory_posts", "Posts that the memory holds.")]
+    oldest_seconds: Annotated[
+        Gauge,
+        Shown(
+            "tagstream_memory_oldest_seconds",
+            "Time since the post that leaves the memory first was written.",
+        ),
+    ]
+    visibility_seconds: Annotated[
+        Histogram,
+        Shown(
+            "tagstream_memory_visibility_seconds",
+            "Age of a record of the memory's topic, by its timestamp, when it was added.",
+            buckets=(*_LATENCIES, 30.0, 100.0),
+        ),
+    ]
     look_up_seconds: Annotated[
         Histogram,
         Shown(
             "tagstream_memory_look_up_seconds",
             "Time to look a batch up in the memory.",
             buckets=_LATENCIES,
+        ),
+    ]
+    suggested: Annotated[
+        Counter,
+        Shown(
+            "tagstream_suggested_hashtags",
+            "Hashtags suggested, by who knows of them: model, memory, both.",
+            ("source",),
+        ),
+    ]
+    scored: Annotated[
+        Counter,
+        Shown(
+            "tagstream_prequential_posts",
+            "Posts with hashtags of their own, by which their answers were scored.",
+            ("model_version",),
+        ),
+    ]
+    hits: Annotated[
+        Counter,
+        Shown(
+            "tagstream_prequential_hits",
+            "Those of them with a right hashtag among the first k, before any is taken away.",
+            ("k", "model_version"),
+        ),
+    ]
+    source_hits: Annotated[
+        Counter,
+        Shown(
+            "tagstream_prequential_source_hits",
+            "The hits, by who knew of the right hashtags: model, memory, both.",
+            ("k", "source", "model_version"),
+        ),
+    ]
+    scored_apart: Annotated[
+        Counter,
+        Shown(
+            "tagstream_prequential_posts_apart",
+            "Posts with hashtags that are not among the scored: repeats, accepted suggestions.",
+            ("reason",),
+        ),
+    ]
+    hit_rate: Annotated[
+        Gauge,
+        Shown(
+            "tagstream_prequential_decayed_hit_ratio",
+            "Share of hits, each post counting 0.1 % less than the next.",
+            ("k",),
+        ),
+    ]
+    unknown_hashtags: Annotated[
+        Gauge,
+        Shown(
+            "tagstream_unknown_hashtags_ratio",
+            "Share of the scored posts' hashtags that the model does not know, decayed likewise.",
+        ),
+    ]
+    unknown_words: Annotated[
+        Gauge,
+        Shown(
+            "tagstream_unknown_words_ratio",
+            "Share of all posts' words that the model does not know, decayed likewise.",
         ),
     ]
     retries: Annotated[Counter, Shown("tagstream_retries", "Batches to be read again.")]
@@ -217,23 +291,3 @@ def _respond(path: str, metrics: Metrics, health: Health) -> tuple[HTTPStatus, s
         return HTTPStatus.NOT_FOUND, "text/plain", b"not found\n"
     status = HTTPStatus.OK if states[path] else HTTPStatus.SERVICE_UNAVAILABLE
     return status, "text/plain", b"yes\n" if states[path] else b"no\n"
-
-
-def configure_logging(log_format: str, level: str) -> None:
-    """Log to stderr what is of a level or above: readable on a terminal, JSON elsewhere."""
-    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=logging.ERROR)  # the clients' own chatter

@@ -25,6 +25,7 @@ from worker.models import OneModel
 from worker.predictor import Predictor
 from worker.rejects import RejectLimit
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
 
@@ -71,7 +72,8 @@ def loop(stream: Stream, client: str, predictor: Predictor) -> Iterator[Loop]:
         max_post_bytes=1_000_000,
     )
     metrics = Metrics()
-    responder = Responder(Intake.of(chosen), Answerer(predictor), NoCache(), chosen, metrics)
+    board = Scoreboard(metrics)
+    responder = Responder(Intake.of(chosen), Answerer(predictor), NoCache(), chosen, metrics, board)
     limit = RejectLimit(ratio=1.0, run=0)
     with member(chosen) as (source, sink):
         yield Loop(source, sink, OneModel(responder), limit, chosen, metrics, Health())
@@ -86,7 +88,7 @@ def test_compressed_posts_are_answered_as_they_are(
     def expected(one: Post) -> Suggestion:
         (read,) = predictor.encode([one.text])
         if read.empty:
-            return uncompressed.without_words(one)
+            return uncompressed.suggest(one, None)
         return uncompressed.suggest(one, predictor.predict([read])[0])
 
     with loop(stream, client, predictor) as running:

@@ -15,6 +15,7 @@ from worker.models import OneModel
 from worker.predictor import ModelInput, Prediction, Predictor
 from worker.rejects import RejectLimit
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
 
@@ -51,13 +52,16 @@ class Bench:
     def __post_init__(self) -> None:
         self.source = InMemorySource(self.topic)
         self.sink = InMemorySink(self.source, self.outputs)
+        self.scoreboard = Scoreboard(self.metrics)
 
     @property
     def loop(self) -> Loop:
         """The loop over the parts as they are now."""
         answerer = Answerer(self.predictor, self.settings.top)
         intake = Intake.of(self.settings)
-        responder = Responder(intake, answerer, self.cache, self.settings, self.metrics)
+        responder = Responder(
+            intake, answerer, self.cache, self.settings, self.metrics, self.scoreboard
+        )
         services = (self.source, self.sink, OneModel(responder), self.rejects)
         return Loop(*services, self.settings, self.metrics, self.health)
 
@@ -72,9 +76,9 @@ class Bench:
         return [decode_suggestion(value) for value in values if value is not None]
 
 
-def post(identity: str, text: str) -> bytes:
+def post(identity: str, text: str, **more: object) -> bytes:
     """Return a post as a producer writes it."""
-    return msgspec.json.encode({"id": identity, "text": text})
+    return msgspec.json.encode({"id": identity, "text": text, **more})
 
 
 def coordinates(output: Output) -> str:

@@ -87,5 +87,5 @@ def test_topics_and_attention_go_along_only_when_asked_for(predictor: Predictor)
 
 
 def test_a_post_without_words_is_told_so(predictor: Predictor) -> None:
-    answer = Answerer(predictor, explain=True).without_words(Post("1", "..."))
+    answer = Answerer(predictor, explain=True).suggest(Post("1", "..."), None)
     assert (answer.id, answer.suggestions, answer.reason) == ("1", [], "no_words")

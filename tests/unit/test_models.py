@@ -17,6 +17,7 @@ from worker.intake import Intake
 from worker.models import FollowedModel, answerer, blocklist
 from worker.predictor import Predictor
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Metrics
 
@@ -51,7 +52,7 @@ def followed(shelf: Registry, metrics: Metrics, pause: float = 0.0) -> FollowedM
 
     def make(predictor: Predictor) -> Responder:
         answers = answerer(predictor, settings, blocklist(settings))
-        return Responder(Intake(), answers, InMemoryCache(), settings, metrics)
+        return Responder(Intake(), answers, InMemoryCache(), settings, metrics, Scoreboard(metrics))
 
     return FollowedModel(settings, make, metrics, pause)
 

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
-from worker.samples import Figures, Samples, added, grown, quantile, spread
+from worker.quality import Judged
+from worker.samples import Figures, Held, Quality, Samples, added, grown, quantile, spread
+from worker.scoreboard import Scoreboard
 from worker.scrape import _parsed
 from worker.telemetry import Metrics
 
@@ -69,6 +71,16 @@ def test_every_figure_is_read_from_what_a_worker_tells(metrics: Metrics) -> None
     for reason, times in {"not_json": 1, "bad_id": 2}.items():
         metrics.rejected.labels(reason).inc(times)
     metrics.rejected.labels("never")
+    metrics.scored_apart.labels("retweet").inc(3)
+    for model, right in {"old": 1, "new": 2}.items():
+        metrics.scored.labels(model).inc(4)
+        metrics.hits.labels("1", model).inc(right)
+        metrics.hits.labels("5", model).inc(right + 1)
+        for k in "15":
+            metrics.source_hits.labels(k, "memory", model).inc(right)
+    for source, number in {"model": 6, "memory": 3, "both": 1}.items():
+        metrics.suggested.labels(source).inc(number)
+    metrics.visibility_seconds.observe(0.2)
     metrics.skipped.labels("deletion").inc(4)
     for seconds in (0.002, 0.002, 0.002, 0.5):
         metrics.latency_seconds.observe(seconds)
@@ -86,8 +98,28 @@ def test_every_figure_is_read_from_what_a_worker_tells(metrics: Metrics) -> None
     assert (found.dead_letters, found.skipped) == ({"bad_id": 2, "not_json": 1}, {"deletion": 4})
     assert list(found.dead_letters) == ["bad_id", "not_json"]
     assert found.cache_hit_share == 4 / 9
+    assert (found.scored, found.scored_apart) == (8, {"retweet": 3})
+    assert (found.hits, found.source_hits) == ({"5": 5, "1": 3}, {"memory": 3})
+    assert (found.hit_share(1), found.hit_share(5), found.memory_share) == (3 / 8, 5 / 8, 0.4)
+    assert found.visibility_seconds is not None
+    assert found.visibility_seconds.mean == pytest.approx(0.2)
+
+
+def test_quality_and_memory_are_told_once_there_is_any(metrics: Metrics) -> None:
+    board = Scoreboard(metrics)
+    gauges = _parsed(generate_latest(metrics.registry).decode())[1]
+    assert Quality.of(gauges) == Quality({}, None, None)
+    assert Held.of(gauges) is None
+    board.count([Judged("model", (), 4, 1)])
+    metrics.hit_rate.labels("1").set(0.5)
+    metrics.remembered.set(7)
+    metrics.oldest_seconds.set(3.5)
+    gauges = _parsed(generate_latest(metrics.registry).decode())[1]
+    assert Quality.of(gauges) == Quality({"1": 0.5}, None, 0.25)
+    assert Held.of(gauges) == Held(7, 3.5)
 
 
 def test_of_nothing_there_is_no_spread_and_no_share(metrics: Metrics) -> None:
     assert spread(told(metrics), "batch_size") is None
-    assert Figures.of(told(metrics)).cache_hit_share is None
+    found = Figures.of(told(metrics))
+    assert (found.cache_hit_share, found.hit_share(1), found.memory_share) == (None, None, None)

@@ -48,6 +48,16 @@ class Worker:
         for partition, records in lag.items():
             self.metrics.lag.labels(partition).set(records)
 
+    def remember(self) -> None:
+        self.metrics.remembered.set(1_234)
+        self.metrics.oldest_seconds.set(90_061)
+        self.metrics.hit_rate.labels("1").set(0.25)
+        self.metrics.scored.labels("a").inc(8)
+        self.metrics.hits.labels("1", "a").inc(2)
+        self.metrics.scored_apart.labels("retweet").inc(3)
+        self.metrics.suggested.labels("memory").inc(3)
+        self.metrics.visibility_seconds.observe(0.02)
+
 
 @pytest.fixture
 def start() -> Iterator[Callable[[], Worker]]:
@@ -188,6 +198,8 @@ class TestTheScreen:
         observer.observe()
         several[0].work(12_345, {str(number): number for number in range(12)})
         several[1].metrics.cache_open.set(1)
+        for one in several:
+            one.remember()
         return observer.observe()
 
     @pytest.mark.parametrize("width", [80, 120])
@@ -198,7 +210,8 @@ class TestTheScreen:
         for words in (
             "2 of 3 workers answer", "group readers", "● ready", "◐ not ready", "✗ unreachable",
             "rests", "refused", "aaaaaaaaaaaa · tab-lstm · cpu-fp32 on cpu", "12,345",
-            "not_json 1", "lag 66", "4 more", "100%",
+            "not_json 1", "lag 66", "4 more", "100%", "retweet 6", "25% / 0%",
+            "of late · hit at 1 25%", "memory · 1,234 posts · oldest 1 day, 1:01:01", "from memory",
         ):  # fmt: skip
             assert words in text, words
 

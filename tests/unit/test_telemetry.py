@@ -7,7 +7,8 @@ from http.client import HTTPConnection
 import pytest
 import structlog
 
-from worker.telemetry import Health, HealthServer, Metrics, configure_logging
+from worker.logs import configure_logging
+from worker.telemetry import Health, HealthServer, Metrics
 
 BOUND = 90.0
 

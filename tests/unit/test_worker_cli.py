@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from export.bundle import Bundle
 from export.registry import Registry
-from worker import cli, service, telemetry, topics
+from worker import cli, logs, service, topics
 from worker.errors import ExitCode, FatalError, UnreachableError
 from worker.lifecycle import Supervisor
 from worker.settings import Settings
@@ -155,7 +155,7 @@ class Called:
 class TestRun:
     @pytest.fixture(autouse=True)
     def _quiet(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telemetry, "configure_logging", lambda *_: None)
+        monkeypatch.setattr(logs, "configure_logging", lambda *_: None)
 
     @pytest.fixture
     def serve(self, monkeypatch: pytest.MonkeyPatch) -> Called:
