@@ -93,8 +93,10 @@ class Recall:
         return memory
 
     def remember(self, post: Post, opinion: Opinion) -> tuple[Output, ...]:
-        """Return the record by which all workers remember a post; none where it has no hashtag."""
-        if not opinion.entry.hashtags:
+        """Return the record by which all workers remember a post, if they shall."""
+        if not opinion.entry.hashtags or not sampled(opinion.entry.id, self.settings.memory_share):
+            return ()
+        if post.accepted_suggestion and self.settings.accepted_votes == "ignore":
             return ()
         name = self._signals.name
         return (memory_output(self.settings.memory_topic, post.id.encode(), name, opinion.entry),)
@@ -108,6 +110,14 @@ class Recall:
         if written is not None:
             return min(now, written.timestamp())
         return min(now, record.timestamp / 1_000) if record.timestamp > 0 else now
+
+
+def sampled(key: int, share: float) -> bool:
+    """Say whether a post is among those remembered, by the hash of its id: the same for everyone.
+
+    A smaller share is a part of a larger one.
+    """
+    return key % 2**64 < share * 2**64
 
 
 def carried(post: Post) -> dict[str, None]:

@@ -132,6 +132,18 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         Literal["on", "off"], Option("Let the last posts with a hashtag vote, too.")
     ] = "off"
     memory_posts: Annotated[int, Option("Posts that the memory holds.", least=1)] = 100_000
+    memory_share: Annotated[
+        float,
+        Option(
+            "Share of posts with a hashtag that are remembered, the same whoever reads them.",
+            least=0,
+            most=1,
+        ),
+    ] = 1.0
+    accepted_votes: Annotated[
+        Literal["ignore", "count"],
+        Option("Whether posts whose hashtags were suggested to their authors vote."),
+    ] = "ignore"
     memory_key: Annotated[
         str,
         Option("Secret of the memory's hashes, the same for all its workers.", hidden=True),

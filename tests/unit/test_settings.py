@@ -77,6 +77,8 @@ class TestWhereSettingsComeFrom:
             "reject_ratio": "0.5",
             "min_score": "0.5",
             "memory": "on",
+            "memory_share": "0.5",
+            "accepted_votes": "count",
         }
         usual = {bool: "true", int: "3", float: "3.5"}.get(type(field.default), "text")
         value = chosen.get(field.name, usual)
