@@ -83,6 +83,11 @@ class MemoryLog:
                 f"other signals than {self.memory.signals!r}; give what made them, or empty it"
             )
 
+    @property
+    def offset(self) -> int:
+        """What is read next: the memory is what all records before it come to."""
+        return int(self._consumer.position(self._partition) or 0)
+
     def follow(self) -> int:
         """Add what came since, without waiting; return how many records that were."""
         with mapped("memory"):

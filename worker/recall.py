@@ -1,10 +1,13 @@
 """The second opinion on a post: what recent ones vote for."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
+
+import structlog
 
 from export.text import canonical_hashtag, find_hashtags
 from worker.event_time import event_time
@@ -17,6 +20,8 @@ from worker.quality import Apart, Seen
 from worker.settings import Settings
 from worker.signals import SIGNALS, Signal, Signals
 from worker.telemetry import Metrics
+
+log = structlog.get_logger("worker")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,9 @@ class Recall:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._log is not None and log.is_enabled_for(logging.DEBUG):  # a digest takes a while
+            memory = self._log.memory
+            log.debug("memory", offset=self._log.offset, posts=len(memory), digest=memory.digest())
         self._stack.close()
 
     def _note(self, entries: Sequence[Entry], written: Sequence[int]) -> None:
@@ -88,6 +96,7 @@ class Recall:
             continue
         memory = self._log.memory
         self.metrics.remembered.set(len(memory))
+        self.metrics.memory_offset.set(self._log.offset)
         oldest = memory.oldest
         self.metrics.oldest_seconds.set(0.0 if oldest is None else self.clock() - oldest)
         return memory

@@ -71,6 +71,10 @@ class Metrics:
         Shown("tagstream_cache_open_breaker", "1 while the cache is left alone, having failed."),
     ]
     remembered: Annotated[Gauge, Shown("tagstream_memory_posts", "Posts that the memory holds.")]
+    memory_offset: Annotated[
+        Gauge,
+        Shown("tagstream_memory_offset", "Offset of the memory's topic up to which it was read."),
+    ]
     oldest_seconds: Annotated[
         Gauge,
         Shown(

@@ -69,11 +69,16 @@ class WorkerProcess:
         """How many posts it answered and committed."""
         return int(self.metric("messaging_client_sent_messages_total"))
 
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric over its labels, 0 where it has not been counted."""
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric over its children with these labels, 0 where there is none."""
         lines = (self._get("/metrics") or "").splitlines()
         samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
-        return sum(float(value) for key, _, value in samples if key.partition("{")[0] == name)
+        asked = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(
+            float(value)
+            for key, _, value in samples
+            if key.partition("{")[0] == name and all(one in key for one in asked)
+        )
 
     def stop(self) -> int | None:
         """Let it finish its batch and leave; returns its exit code."""

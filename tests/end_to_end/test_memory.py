@@ -1,13 +1,20 @@
 """A hashtag that no training run has seen is suggested soon after its first use, by any worker."""
 
+import json
 from pathlib import Path
 
 from deploy.local.process import wait_until
 from tests.support.streams import Answers, Stream, post
+from worker.memory import Memory
+from worker.memory_log import memory_log
+from worker.memory_room import Sizes
 from worker.messages import ScoredHashtag
+from worker.settings import Settings
+from worker.signals import Signals
 
 FRESH = "HarbourFestival"
 WORDS = "fireworks over the old harbour tonight"
+HELD = 100
 
 
 def ask(stream: Stream, answers: Answers, name: str) -> set[tuple[str, ...]]:
@@ -49,6 +56,35 @@ def test_what_one_worker_read_all_workers_suggest(stream: Stream, bundle_path: P
     workers[0] = stream.worker(**settings).wait_ready()
     assert ask(stream, answers, "after a kill") == {("memory",)}
     assert [worker.stop() for worker in workers] == [0, 0]
+
+
+def test_a_killed_worker_comes_to_the_same_memory_as_the_others(
+    stream: Stream, bundle_path: Path
+) -> None:
+    settings: dict[str, str | float | bool] = {
+        "bundle": str(bundle_path), "memory": "on", "create_topics": True, "memory_posts": HELD,
+        "log_level": "debug",
+    }  # fmt: skip
+    workers = [stream.worker(**settings).wait_ready() for _ in range(3)]
+    answers = stream.answers()
+    for part in range(3):
+        ids = [f"{part}-{number}" for number in range(2 * HELD)]
+        stream.produce((i.encode(), post(i, f"{WORDS} #tag{i}", author=i)) for i in ids)
+        if part == 0:
+            workers[0].kill()
+        if part == 1:
+            workers[0] = stream.worker(**settings).wait_ready()
+        answers.until_answered(ids)
+    with memory_log(Settings(bootstrap_servers=stream.addresses.kafka), f"{stream.posts}.memory",
+                    lambda: Memory(Sizes(posts=HELD), signals=Signals().name)) as log:  # fmt: skip
+        end, digest = log.offset, log.memory.digest()
+    for worker in workers:
+        assert wait_until(lambda w=worker: w.metric("tagstream_memory_offset") == end, 60)  # type: ignore[misc]
+    assert [worker.stop() for worker in workers] == [0, 0, 0]
+    for worker in workers:
+        lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+        (last,) = [line for line in lines if line["event"] == "memory"]
+        assert (last["offset"], last["posts"], last["digest"]) == (end, HELD, digest)
 
 
 def test_the_memory_is_kept_in_the_same_transaction_as_the_answers(
