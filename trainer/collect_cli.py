@@ -8,11 +8,11 @@ import click
 from trainer.click_parts import in_one_line
 from trainer.settings import CollectSettings
 from worker.errors import StopError
-from worker.settings import all_but, options
+from worker.settings import BrokerSettings, all_but, options
 
 _SHARED = frozenset(
     [
-        "bootstrap_servers",
+        *BrokerSettings.__annotations__,
         "client",
         "create_topics",
         "format",

@@ -13,6 +13,7 @@ from worker.errors import UnreachableError
 from worker.kafka import as_record
 from worker.messages import ERRORS, Header, Output, Record
 from worker.readers import reader
+from worker.security import kafka_python
 from worker.settings import Settings
 
 CLIENT_ID = "tagstream-dlq"
@@ -158,7 +159,7 @@ def replay(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     try:
         with closing(
             KafkaProducer(
-                bootstrap_servers=settings.bootstrap_servers.split(","),
+                **kafka_python(settings),
                 client_id=CLIENT_ID,
                 transactional_id=f"{settings.dead_letters}-replay",
                 acks="all",

@@ -21,11 +21,11 @@ from worker.dead_letters import (
     replay,
 )
 from worker.errors import StopError
-from worker.settings import Settings, all_but, options
+from worker.settings import BrokerSettings, Settings, all_but, options
 from worker.telemetry import Health
 from worker.watchdog import Watchdog
 
-NEEDED = {"bootstrap_servers", "input_topic", "dead_letter_topic"}
+NEEDED = {*BrokerSettings.__annotations__, "input_topic", "dead_letter_topic"}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

@@ -11,9 +11,10 @@ from worker.errors import ExitCode, StopError
 from worker.models import blocklist, load_predictor
 from worker.ort import ort
 from worker.risks import Risk
+from worker.security import SASL
 from worker.service import NO_CACHE
 from worker.settings import Settings
-from worker.stores import FAILURES, open_store
+from worker.stores import FAILURES, check_rights, open_store
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "bundle": _bundle,
         "blocklist": _blocklist,
         "delivery": _delivery,
+        "security": _security,
         "broker and topics": _broker,
         "cache": _cache,
     }
@@ -74,6 +76,13 @@ def _delivery(settings: Settings) -> Iterator[str]:
     yield risks.promise(settings.delivery)
 
 
+def _security(settings: Settings) -> Iterator[str]:
+    login = settings.sasl_username or "a token"
+    by = f" as {login} by {settings.sasl_mechanism}" if settings.security_protocol in SASL else ""
+    yield f"{settings.security_protocol}{by}"
+    yield from risks.of_connection(settings.security_protocol, settings.bootstrap_servers)
+
+
 def _broker(settings: Settings) -> Iterator[str]:
     with topics.broker(settings) as admin:
         due = topics.needed(settings)
@@ -87,6 +96,7 @@ def _cache(settings: Settings) -> Iterator[str]:
     if settings.cache == NO_CACHE:
         yield "none: every post is inferred"
         return
+    check_rights(settings.cache, settings.cache_prefix)
     with closing(open_store(settings.cache, settings.cache_timeout)) as store:
         try:
             yield f"Redis {store.version()}"

@@ -37,6 +37,7 @@ from worker.delivery import (
 from worker.errors import FatalError, RetryLaterError
 from worker.messages import Record
 from worker.profiles import PROFILES
+from worker.security import kafka_python
 from worker.settings import Settings
 
 _REFUSALS = (
@@ -63,7 +64,7 @@ def consumer(settings: Settings, slot: int = 0) -> KafkaConsumer:
     """
     profile = PROFILES[settings.profile]
     member = KafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers.split(","),
+        **kafka_python(settings),
         client_id=CLIENT_ID,
         group_id=settings.group,
         group_instance_id=instance(settings, slot),

@@ -20,6 +20,7 @@ from worker.delivery import (
 from worker.kafka import mapped, positions
 from worker.messages import Output
 from worker.profiles import PROFILES
+from worker.security import kafka_python
 from worker.settings import Settings
 
 
@@ -116,7 +117,7 @@ class KafkaSender:
 
 def _common(settings: Settings, within: float) -> dict[str, Any]:
     return {
-        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        **kafka_python(settings),
         "client_id": CLIENT_ID,
         "acks": "all",
         "compression_type": "lz4",

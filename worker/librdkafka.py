@@ -28,6 +28,7 @@ from worker.delivery import (
 from worker.errors import FatalError, RetryLaterError
 from worker.messages import Header, Record
 from worker.profiles import PROFILES
+from worker.security import librdkafka
 from worker.settings import Settings
 
 ASKED_WITHIN = 10.0  # seconds for a question to the broker
@@ -103,7 +104,7 @@ def _consumer(settings: Settings, slot: int, heard: Callable[[str], None]) -> Co
 def common(settings: Settings) -> dict[str, Any]:
     """Return what consumer and producer are told alike."""
     return {
-        "bootstrap.servers": settings.bootstrap_servers,
+        **librdkafka(settings),
         "client.id": CLIENT_ID,
         "reconnect.backoff.max.ms": RECONNECT_MS,
         "topic.metadata.refresh.interval.ms": METADATA_MS,

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from worker.errors import StartupFailedError, UnreachableError
+from worker.security import check_login, kafka_python
 from worker.settings import Settings
 
 
@@ -22,7 +23,7 @@ def reader(
     """Give a consumer of committed records, for a topic that must be there; `flag` names it.
 
     Raises `UnreachableError` for what fails inside the block, `StartupFailedError` where the
-    addresses are none or there is no such topic.
+    addresses are none, a broker refuses us, or there is no such topic.
     """
     try:
         with closing(_consumer(settings, client_id, more)) as consumer:
@@ -35,8 +36,9 @@ def reader(
 
 def _consumer(settings: Settings, client_id: str, more: dict[str, Any]) -> KafkaConsumer:
     try:
+        check_login(settings)
         return KafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers.split(","),
+            **kafka_python(settings),
             client_id=client_id,
             enable_auto_commit=False,
             isolation_level="read_committed",

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from worker.clients import AT_LEAST_ONCE
+from worker.security import TLS
 from worker.stores import Memory
 from worker.topics import Replication
 
 NO_EVICTION = "noeviction"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Risk(str):
@@ -22,6 +24,16 @@ def promise(delivery: str) -> str:
             "at-least-once: every post is answered, after a crash some twice, with the same ce_id"
         )
     return "exactly-once: readers of committed records (read_committed) see each answer once"
+
+
+def of_connection(protocol: str, servers: str) -> Iterator[Risk]:
+    """Yield what others on the way to brokers, host:port by commas, may do."""
+    hosts = {one.strip().rpartition(":")[0] for one in servers.split(",")}
+    if protocol not in TLS and not hosts <= LOOPBACK:
+        yield Risk(
+            f"{protocol} to {servers}: who is on the way can read and change posts, and see what a "
+            "login sends; use SASL_SSL or SSL"
+        )
 
 
 def of_topics(topics: Mapping[str, Replication]) -> Iterator[Risk]:

@@ -23,7 +23,7 @@ from worker.rejects import RejectLimit
 from worker.responder import Responder
 from worker.scoreboard import Scoreboard
 from worker.settings import Settings
-from worker.stores import Store, open_store
+from worker.stores import Store, check_rights, open_store
 from worker.telemetry import Health, HealthServer, Metrics
 from worker.topics import broker, ensure_topics, needed, place_new_group
 from worker.watchdog import Watchdog
@@ -138,5 +138,6 @@ def _responders(
     if settings.cache == NO_CACHE:
         yield lambda predictor: responder(predictor, None)
         return
+    check_rights(settings.cache, settings.cache_prefix)
     with closing(open_store(settings.cache, settings.cache_timeout)) as store:
         yield lambda predictor: responder(predictor, store)

@@ -1,12 +1,10 @@
 """Every setting of the worker, declared once: flags > environment > file > defaults."""
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 import msgspec
@@ -55,15 +53,43 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     explain: Annotated[bool, Option("Add topics and attention to each answer.")] = False
 
 
-class Settings(ModelSettings, frozen=True, kw_only=True):
+class BrokerSettings(ModelSettings, frozen=True, kw_only=True):
+    """How Kafka is reached, by whatever speaks to it."""
+
+    bootstrap_servers: Annotated[str, Option("Kafka brokers, host:port, by commas.")] = (
+        "127.0.0.1:9092"
+    )
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Option("SSL: over TLS; SASL: with a login."),
+    ] = "PLAINTEXT"
+    ssl_ca_file: Annotated[
+        str | None, Option("PEM file of the authorities trusted [default: the system's].")
+    ] = None
+    ssl_cert_file: Annotated[
+        str | None, Option("PEM file of our own certificate, for brokers that ask for one.")
+    ] = None
+    ssl_key_file: Annotated[str | None, Option("PEM file of its key [default: SSL_CERT_FILE].")] = (
+        None
+    )
+    ssl_key_password: Annotated[str | None, Option("Password of that key.", hidden=True)] = None
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+        Option("How to log in."),
+    ] = "SCRAM-SHA-512"
+    sasl_username: Annotated[str | None, Option("Name to log in with.")] = None
+    sasl_password: Annotated[str | None, Option("Password of that name.", hidden=True)] = None
+    sasl_token_file: Annotated[
+        str | None, Option("File of the token of OAUTHBEARER; read anew for each login.")
+    ] = None
+
+
+class Settings(BrokerSettings, frozen=True, kw_only=True):
     """All that `worker run` can be told."""
 
     model_refresh: Annotated[
         float, Option("Seconds between two looks at what the alias names; 0: never.", least=0)
     ] = 10.0
-    bootstrap_servers: Annotated[str, Option("Kafka brokers, host:port, by commas.")] = (
-        "127.0.0.1:9092"
-    )
     client: Annotated[
         Literal["kafka-python", "confluent-kafka"],
         Option("Kafka client; confluent-kafka comes with tagstream[fast]."),
@@ -272,27 +298,3 @@ def _load_file(context: click.Context, path: Path | None, known: set[str]) -> No
                 f"{path}: {name} is one value; write several by commas, in quotes"
             )
     context.default_map = {**(context.default_map or {}), **values}
-
-
-def shown(settings: msgspec.Struct) -> dict[str, str]:
-    """Return the settings fit for a screen: passwords in URLs are masked."""
-    hints = get_type_hints(type(settings), include_extras=True)
-    values = msgspec.structs.asdict(settings)
-    cards = {name: get_args(hints[name])[1] for name in values}
-    return {
-        name: "***" if cards[name].hidden else _masked(value) if cards[name].secret else str(value)
-        for name, value in values.items()
-    }
-
-
-def _masked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "*** (no URL)"
-    query = re.sub("(?<=password=)[^&]*", "***", parts.query)
-    parts = parts._replace(query=query)
-    if parts.password is not None:
-        user = f"{parts.username or ''}:***@"
-        parts = parts._replace(netloc=user + parts.netloc.rpartition("@")[2])
-    return urlunsplit(parts)

@@ -5,6 +5,7 @@ they are first used, so one that is down keeps no worker from its start.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
@@ -16,10 +17,12 @@ from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from worker import tls
 from worker.errors import StartupFailedError
 
 FAILURES = (redis.RedisError, RedisClusterException, OSError)  # the second is none of the first
 SENTINEL = "redis+sentinel"
+LOGIN_WITHIN = 1.0  # seconds; TLS and a login take longer than an entry
 CLUSTERS = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 Keys = Sequence[bytes]
 
@@ -160,8 +163,33 @@ def open_store(url: str, timeout: float) -> Store:
         client = redis.Redis.from_url(url, **settings)
         client.connection_pool.make_connection()  # not opened: it finds options that are none
     except (ValueError, TypeError) as error:
-        raise StartupFailedError(f"--cache is no Redis URL: {error}") from error
+        # Of a password that is not quoted, the error may have a part.
+        why = "quote / ? # and @ in its password" if "@" in url else str(error)
+        raise StartupFailedError(f"--cache is no Redis URL: {why}") from error
     return RedisStore(client)
+
+
+def check_rights(url: str, prefix: str) -> None:
+    """Read and write a key as a worker does, once.
+
+    A store that is down keeps no worker from its start; one that refuses us would refuse every
+    entry. Raises `StartupFailedError` for that: a login, a certificate, or a right.
+    """
+    key = f"{prefix}:rights".encode()
+    with closing(open_store(url, LOGIN_WITHIN)) as store:
+        try:
+            store.get([key])
+            store.put({key: (b"", 1)})
+        except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+            raise StartupFailedError(
+                f"--cache refuses the login or its rights: {error}; MGET and SET are needed on "
+                f"{prefix}:*, or --cache none"
+            ) from error
+        except FAILURES as error:
+            if (why := tls.refusal(error)) is not None:
+                raise StartupFailedError(
+                    f"--cache cannot be used, {why}; check its name and ssl_ca_certs in the URL"
+                ) from error
 
 
 def _named_by_sentinels(url: str, settings: Mapping[str, Any]) -> redis.Redis:

@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownMemberIdError
 
 from worker.errors import StartupFailedError, UnreachableError
+from worker.security import check_login, kafka_python
 from worker.settings import Settings
 
 _MIN_INSYNC = "min.insync.replicas"
@@ -32,7 +33,7 @@ def broker(settings: Settings, stop: threading.Event | None = None) -> Iterator[
     """Give an admin client once the broker answers, or once `stop` is set.
 
     Raises `UnreachableError` after the start-up timeout and for what fails inside the block,
-    `StartupFailedError` where the addresses are none.
+    `StartupFailedError` where the addresses are none, or a broker refuses us.
     """
     try:
         with closing(_connect(settings, stop or threading.Event())) as admin:
@@ -40,7 +41,7 @@ def broker(settings: Settings, stop: threading.Event | None = None) -> Iterator[
     except KafkaError as error:
         raise UnreachableError(
             f"no broker at {settings.bootstrap_servers} ({error}); "
-            "check --bootstrap-servers and that the broker runs"
+            "check --bootstrap-servers, --security-protocol, and that the broker runs"
         ) from error
     except ValueError as error:
         raise StartupFailedError(
@@ -52,8 +53,9 @@ def _connect(settings: Settings, stop: threading.Event) -> KafkaAdminClient:
     deadline = time.monotonic() + settings.startup_timeout
     while True:
         try:
+            check_login(settings)
             return KafkaAdminClient(
-                bootstrap_servers=settings.bootstrap_servers.split(","),
+                **kafka_python(settings),
                 client_id="tagstream-worker",
                 bootstrap_timeout_ms=5_000,
                 reconnect_backoff_max_ms=1_000,

@@ -13,12 +13,13 @@ from worker.errors import StopError
 from worker.glossary import Glossaries, Glossary
 from worker.lifecycle import stop_on_signal
 from worker.printable import printable, printable_json
-from worker.settings import Settings, all_but, options
+from worker.settings import BrokerSettings, Settings, all_but, options
 from worker.watch import Answered, Unreadable, follow
 from worker.watch_screen import block, weighed
 
 NEEDED = {
-    "bootstrap_servers", "input_topic", "output_topic", "format", "registry", "alias", "bundle",
+    *BrokerSettings.__annotations__,
+    "input_topic", "output_topic", "format", "registry", "alias", "bundle",
 }  # fmt: skip
 
 

@@ -70,11 +70,16 @@ class Broker(Service):
         if shutil.which("java") is None or not is_kafka_installed():
             raise ServiceError("Kafka is not installed: run `python3 -m deploy.local.install`.")
         properties = self.directory / "server.properties"
-        values = {"port": self.port, "controller_port": free_port(), "data": self._data}
-        properties.write_text(PROPERTIES.format(host=HOST, **values), encoding="utf-8")
+        properties.write_text(self.properties(free_port()), encoding="utf-8")
         if self._cluster() is None:
             self._format(properties, log)
         return _java("kafka.Kafka", str(properties))
+
+    def properties(self, controller_port: int) -> str:
+        """Return the configuration."""
+        return PROPERTIES.format(
+            host=HOST, port=self.port, controller_port=controller_port, data=self._data
+        )
 
     def answers(self) -> bool:
         """Whether this broker counts itself in: until then it accepts no records."""
