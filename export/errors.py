@@ -17,6 +17,10 @@ class BundleIncompatibleError(BundleError):
     """The bundle's schema, or a variant of it, is not one that this version can serve."""
 
 
+class SignatureError(BundleError):
+    """Nobody who is trusted signed the bundle, or a key cannot be read."""
+
+
 class GoldenMismatchError(BundleError):
     """The bundle's graph does not repeat its golden examples on this machine."""
 

@@ -88,6 +88,20 @@ def write(file: Place, data: bytes) -> None:
             os.fsync(opened.fileno())
 
 
+def replace(file: Place, data: bytes) -> None:
+    """Write a file over one that may be there, durably and whole; raises `OSError`."""
+    if not isinstance(file, Path):
+        write(file, data)
+        return
+    temporary = file.with_name(f"{INCOMPLETE}{secrets.token_hex(8)}")
+    try:
+        write(temporary, data)
+        temporary.replace(file)
+        sync_folder(file.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def modified(file: Place) -> float:
     """Return when a file was written, in seconds since the epoch."""
     with _os_errors(file):

@@ -85,8 +85,16 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
 @click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
 @variants_option
+@click.option("--sign-key", type=FILE, help="Sign the bundle with this Ed25519 key, in PEM.")
 @in_one_line
-def export(run: Path, registry: str, alias: str | None, reason: str, variants: list[str]) -> None:
+def export(  # noqa: PLR0913, PLR0917 - a parameter a flag
+    run: Path,
+    registry: str,
+    alias: str | None,
+    reason: str,
+    variants: list[str],
+    sign_key: Path | None,
+) -> None:
     """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
 
     A worker serves the bundle that the alias `champion` stands for.
@@ -97,6 +105,10 @@ def export(run: Path, registry: str, alias: str | None, reason: str, variants: l
 
     shelf = Registry.at(registry)
     made = release(Run.open(run), shelf.bundles, variants)
+    if sign_key:
+        from export.signatures import sign  # noqa: PLC0415
+
+        sign(made.path, sign_key)
     if alias:
         shelf.assign(alias, made.path.name, reason)
     click.echo(f"{made.path}\nagainst gensim and torch on {made.posts} posts:")
@@ -105,6 +117,19 @@ def export(run: Path, registry: str, alias: str | None, reason: str, variants: l
             f"{name}: θ within {found.theta:.1e}, scores within {found.scores:.1e}, "
             f"{100 * found.best:.2f} % with the same first hashtag"
         )
+
+
+@main.command("sign")
+@click.argument("registry")
+@click.option("--alias", default="champion", show_default=True, help="Which bundle to sign.")
+@click.option("--sign-key", type=FILE, required=True, help="Ed25519 key, in PEM.")
+@in_one_line
+def sign_bundle(registry: str, alias: str, sign_key: Path) -> None:
+    """Sign a bundle of REGISTRY, for workers that run with --require-signature."""
+    from export.registry import Registry  # noqa: PLC0415
+    from export.signatures import sign  # noqa: PLC0415
+
+    click.echo(f"{sign(Registry.at(registry).resolve(alias), sign_key)} written")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
@@ -10,6 +11,7 @@ from export.bundle import copy_bundle, read_bundle
 from export.errors import BundleError, ParityError
 from export.places import Place
 from export.registry import CHALLENGER, CHAMPION, Registry
+from export.signatures import sign
 from trainer import pipeline, release, snapshot
 from trainer.errors import TrainerError
 from trainer.gate import Evidence, Finding, gate
@@ -149,7 +151,10 @@ class Retraining:
 
     def _publish(self, path: Place, report: Report) -> None:
         """Let the registry have the challenger, and promote it if it is to be."""
-        digest = copy_bundle(path, self.registry.bundles).name
+        kept = copy_bundle(path, self.registry.bundles)
+        if self.rules.sign_key:
+            sign(kept, Path(self.rules.sign_key))
+        digest = kept.name
         if self.registry.aliases().get(CHALLENGER) != digest:
             self.registry.assign(CHALLENGER, digest, f"learned from {self.asked.window}")
         if report.outcome is Outcome.PROMOTED:

@@ -13,7 +13,7 @@ from croniter import croniter
 
 from trainer.retrain_cli import retrain
 from worker.lifecycle import stop_on_signal
-from worker.telemetry import configure_logging
+from worker.logs import configure_logging
 
 STEP = 1.0  # seconds between two looks at the run
 log = structlog.get_logger("trainer")

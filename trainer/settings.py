@@ -104,6 +104,7 @@ class RetrainSettings(FitSettings, frozen=True, kw_only=True, forbid_unknown_fie
     keep: Annotated[
         int, Option("Bundles that stay in the registry afterwards; 0: all.", least=0)
     ] = 10
+    sign_key: Annotated[str | None, Option("Sign the bundle with this Ed25519 key, in PEM.")] = None
 
 
 class CollectSettings(Settings, frozen=True, kw_only=True):

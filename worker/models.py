@@ -36,7 +36,12 @@ def named(settings: ModelSettings) -> Place:
 def opened(path: Place, settings: ModelSettings) -> Predictor:
     """Return a predictor on a bundle, verified and warm; raises a `BundleError`."""
     resources = Resources(settings.threads, settings.gpu_memory * 2**20)
-    predictor = Predictor(read_bundle(path), settings.variant, resources, settings.graph_batch)
+    bundle = read_bundle(path)
+    if settings.require_signature is not None:
+        from export.signatures import verify  # noqa: PLC0415 - loads a library of its own
+
+        verify(path, bundle.digest, Path(settings.require_signature))
+    predictor = Predictor(bundle, settings.variant, resources, settings.graph_batch)
     predictor.warm_up(settings.warm_up)
     return predictor
 

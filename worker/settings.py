@@ -31,6 +31,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     registry: Annotated[str, Option("Folder or URL of the registry of bundles.")] = "registry"
     alias: Annotated[str, Option("Which bundle of the registry is served.")] = "champion"
     bundle: Annotated[str | None, Option("Serve this bundle directory instead of an alias.")] = None
+    require_signature: Annotated[
+        str | None, Option("PEM file of Ed25519 public keys; a bundle signed by none is refused.")
+    ] = None
     variant: Annotated[str, Option("Form of the graph; a cuda one never runs on the CPU.")] = "auto"
     threads: Annotated[int, Option("Threads that one call of the graph may use.", least=1)] = 1
     graph_batch: Annotated[int, Option("Most posts in one call of the graph.", least=1)] = 128

@@ -47,8 +47,10 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def followed(shelf: Registry, metrics: Metrics, pause: float = 0.0) -> FollowedModel:
-    settings = Settings(registry=str(shelf.root), warm_up=0)
+def followed(
+    shelf: Registry, metrics: Metrics, pause: float = 0.0, *, require_signature: str | None = None
+) -> FollowedModel:
+    settings = Settings(registry=str(shelf.root), warm_up=0, require_signature=require_signature)
 
     def make(predictor: Predictor) -> Responder:
         answers = answerer(predictor, settings, blocklist(settings))

@@ -14,8 +14,10 @@ from filelock import FileLock
 from export.bundle import copy_bundle, read_bundle
 from export.errors import ScoreParityError
 from export.registry import CHALLENGER, CHAMPION
+from export.signatures import verify
 from tests.support.cli import assert_one_line, squeezed
 from tests.support.collecting import collect
+from tests.support.keys import Keys
 from tests.support.learning import SUBJECTS
 from tests.support.retraining import NEW, OLD, registry_of, retrain
 from trainer import release
@@ -262,3 +264,11 @@ def test_a_method_that_is_no_network_is_a_usage_error(folder: Path) -> None:
     result = retrain(folder, method="svm")
     assert result.exit_code == 2
     assert "svm is no network" in result.stderr
+
+
+def test_it_is_signed_before_anybody_serves_it(folder: Path) -> None:
+    keys = Keys(folder / "keys")
+    result = retrain(folder, f"--sign-key={keys.private}")
+    assert result.exit_code == 0, result.output
+    served = registry_of(folder).resolve(CHAMPION)
+    verify(served, served.name, keys.public)

@@ -4,12 +4,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from export.bundle import Bundle, read_bundle
 from export.errors import ScoreParityError
 from export.manifest import CPU_VARIANTS, MetricRow
 from export.onnx_graph import OnnxGraph
 from export.registry import Registry
+from export.signatures import verify
 from tests.support.cli import assert_one_line, squeezed, trainer
 from trainer.runs import Run
 
@@ -36,6 +44,20 @@ def test_export_makes_a_bundle_and_assigns_an_alias(run: Run, tmp_path: Path) ->
     assert "against gensim and torch on 240 posts:\ncpu-fp32: θ within " in result.stdout
     assert "\ncpu-int8: θ within " in result.stdout
     assert [event.reason for event in registry.history()] == ["a test"]
+
+
+@pytest.mark.usefixtures("exported")
+def test_export_signs_what_it_makes(run: Run, tmp_path: Path) -> None:
+    key, public = tmp_path / "signing.pem", tmp_path / "trusted.pem"
+    pair = Ed25519PrivateKey.generate()
+    key.write_bytes(pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    form = PublicFormat.SubjectPublicKeyInfo
+    public.write_bytes(pair.public_key().public_bytes(Encoding.PEM, form))
+    shelf = tmp_path / "registry"
+    result = trainer("export", run.path, shelf, "--alias", "champion", "--sign-key", key)
+    assert result.exit_code == 0, result.output
+    path = Registry(shelf).resolve("champion")
+    verify(path, path.name, public)
 
 
 @pytest.mark.usefixtures("exported")
