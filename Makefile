@@ -8,7 +8,7 @@ TORCH_BACKEND ?=
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
-.PHONY: demo test lint chaos paper bench-gpu env pins clean
+.PHONY: demo test lint chaos audit paper bench-gpu env pins clean
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
@@ -33,6 +33,10 @@ lint: $(ENV)
 # All that can break, in a seeded order, more than an hour; `make test` has a little of each.
 chaos: $(ENV)
 	$(BIN)/python -m tests.chaos
+
+# Known vulnerabilities of what is pinned, and bills of materials in sbom/; asks api.osv.dev.
+audit: $(ENV)
+	$(BIN)/python -m deploy.audit
 
 env: $(ENV)
 

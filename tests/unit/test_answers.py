@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from worker.answers import Answerer
-from worker.messages import Post, Suggestion
+from worker.messages import MAX_ID_BYTES, Post, Record, Suggestion, suggestion_output
 from worker.predictor import Prediction, Predictor
 
 
@@ -89,3 +89,18 @@ def test_topics_and_attention_go_along_only_when_asked_for(predictor: Predictor)
 def test_a_post_without_words_is_told_so(predictor: Predictor) -> None:
     answer = Answerer(predictor, explain=True).suggest(Post("1", "..."), None)
     assert (answer.id, answer.suggestions, answer.reason) == ("1", [], "no_words")
+
+
+def test_an_explained_answer_is_no_larger_for_a_longer_post(predictor: Predictor) -> None:
+    card = predictor.bundle.manifest.model
+    word = next(word for word in predictor.bundle.topics()[0] if word.isalpha())
+    post = Post("i" * MAX_ID_BYTES, (f"{word} " * 65_536)[:65_536])
+    (read,) = predictor.encode([post.text])
+    answer = Answerer(predictor, top=50, explain=True).suggest(post, predictor.predict([read])[0])
+    assert len(answer.attention or ()) == card.max_words
+    assert len(answer.topics or ()) == card.topics
+    longest = max(len(one.spelling.encode()) for one in predictor.hashtags)
+    numbers = card.max_words + card.topics + card.ranked
+    record = Record("tweets", 0, 0, None, b"")
+    sent = suggestion_output("suggestions", record, answer).value or b""
+    assert len(sent) < 2 * MAX_ID_BYTES + 40 * numbers + card.ranked * longest
