@@ -23,10 +23,9 @@ _PUBLIC_KEY = re.compile(b"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The signature of a bundle, in base64."""
+    """The signature of the bundle that it lies in, in base64."""
 
     algorithm: Literal["ed25519"]
-    digest: str
     signature: str
 
 
@@ -37,7 +36,7 @@ def sign(path: Place, key_file: Path) -> Place:
     """
     digest = read_bundle(path).digest
     signed = _private_key(key_file).sign(_PURPOSE + digest.encode())
-    signature = Signature("ed25519", digest, base64.b64encode(signed).decode())
+    signature = Signature("ed25519", base64.b64encode(signed).decode())
     replace(path / SIGNATURE, msgspec.json.encode(signature))
     return path / SIGNATURE
 

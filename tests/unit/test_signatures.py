@@ -82,8 +82,8 @@ def test_while_keys_change_either_will_do(
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{}", b"\xff", b'{"algorithm":"none","digest":"","signature":""}',
-            b'{"algorithm":"ed25519","digest":"","signature":"?"}'],
+    "raw", [b"", b"{}", b"\xff", b'{"algorithm":"none","signature":""}',
+            b'{"algorithm":"ed25519","signature":"?"}'],
 )  # fmt: skip
 def test_what_is_no_signature_is_refused(path: Path, ours: Keys, raw: bytes) -> None:
     (path / SIGNATURE).write_bytes(raw)
