@@ -5,9 +5,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import collect, footprint, gpu, latency, predictor, stages, stream, worker
+from benchmarks import (
+    collect,
+    footprint,
+    gpu,
+    latency,
+    memory_corpus,
+    memory_live,
+    predictor,
+    stages,
+    stream,
+    worker,
+)
 from benchmarks.made_up import MadeUp, Size
 from benchmarks.memory import SAMPLES, held
+from benchmarks.memory_parts import services_for
 from export.bundle import read_bundle
 from export.manifest import CPU_FP32, CPU_INT8, CPU_VARIANTS
 from worker.predictor import Predictor
@@ -115,3 +127,22 @@ def test_collecting_is_timed_beside_the_bare_client() -> None:
     for sides in found.values():
         assert sides["rate_of_bare_client"] > 0
         assert sides["trainer collect"]["cpu_microseconds_a_post"] > 0
+
+
+def test_the_memory_is_measured_while_workers_run(
+    monkeypatch: pytest.MonkeyPatch, corpus: Path, bundle_path: Path
+) -> None:
+    monkeypatch.setattr(memory_live, "REPEATS", 1)
+    made = MadeUp("tab-lstm", TINY)
+    with stream.backlog() as kept:
+        path = made.write(kept.folder, [CPU_FP32])
+        seen = memory_live.visibility(services_for(kept, "seen"), path, 5)
+        late = memory_live.catching_up(services_for(kept, "late"), 2_000)
+        some = stream.texts(made, 1_000)
+        served = Predictor(read_bundle(path))
+        whole = memory_live.throughput(services_for(kept, "tagged"), served, some, 0.2)
+        figures = memory_corpus.live(services_for(kept, "corpus"), corpus, bundle_path)
+    assert 0 < seen["p50_seconds"] <= seen["p99_seconds"]
+    assert late["of_bare_consuming"] > 0
+    assert min(whole["posts_a_second"].values()) > 0
+    assert figures["f1_at_1_of_workers"] == pytest.approx(figures["f1_at_1_of_replay"], abs=5)
