@@ -67,14 +67,18 @@ def test_a_killed_worker_comes_to_the_same_memory_as_the_others(
     }  # fmt: skip
     workers = [stream.worker(**settings).wait_ready() for _ in range(3)]
     answers = stream.answers()
-    for part in range(3):
-        ids = [f"{part}-{number}" for number in range(2 * HELD)]
+
+    def remember(name: str, count: int) -> list[str]:
+        ids = [f"{name}-{number}" for number in range(count)]
         stream.produce((i.encode(), post(i, f"{WORDS} #tag{i}", author=i)) for i in ids)
-        if part == 0:
-            workers[0].kill()
-        if part == 1:
-            workers[0] = stream.worker(**settings).wait_ready()
-        answers.until_answered(ids)
+        return ids
+
+    doomed = remember("first", 2 * HELD)
+    workers[0].kill()
+    answers.until_answered(doomed)
+    answers.until_answered(remember("second", 2 * HELD))
+    workers[0] = stream.worker(**settings).wait_ready()
+    answers.until_answered(remember("third", HELD // 2))  # the rest it must have read back
     with memory_log(Settings(bootstrap_servers=stream.addresses.kafka), f"{stream.posts}.memory",
                     lambda: Memory(Sizes(posts=HELD), signals=Signals().name)) as log:  # fmt: skip
         end, digest = log.offset, log.memory.digest()
