@@ -86,7 +86,8 @@ class MemoryLog:
     @property
     def offset(self) -> int:
         """What is read next: the memory is what all records before it come to."""
-        return int(self._consumer.position(self._partition) or 0)
+        with mapped("memory"):
+            return int(self._consumer.position(self._partition, timeout_ms=SILENCE * 1_000) or 0)
 
     def follow(self) -> int:
         """Add what came since, without waiting; return how many records that were."""

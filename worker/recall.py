@@ -60,7 +60,8 @@ class Recall:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._log is not None and log.is_enabled_for(logging.DEBUG):  # a digest takes a while
+        if self._log is not None and exc[0] is None and log.is_enabled_for(logging.DEBUG):
+            # For debugging alone, since a digest takes a while.
             memory = self._log.memory
             log.debug("memory", offset=self._log.offset, posts=len(memory), digest=memory.digest())
         self._stack.close()
