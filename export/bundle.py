@@ -7,7 +7,7 @@ used. No file needs code to be read: no pickle anywhere.
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from export import manifest as manifests
 from export.errors import BundleCorruptError, BundleIncompatibleError, BundleIncompleteError
 from export.manifest import FileCard, Manifest, VariantCard
+from export.memory_card import MemoryCard
 from export.places import INCOMPLETE, Place, read, sync_folder, write
 
 MANIFEST = "manifest.json"
@@ -151,19 +152,52 @@ def write_bundle(files: Mapping[str, bytes], card: Manifest, parent: _P) -> _P:
     target = cast("_P", parent / sealed.digest)
     contents = [*files.items(), (MANIFEST, raw)]
     if isinstance(parent, Path):
-        _write_folder(contents, parent, sealed.digest)
+
+        def fill(folder: Path) -> None:
+            for name, data in contents:
+                write(folder / name, data)
+
+        _write_folder(fill, parent, sealed.digest)
     elif not (target / MANIFEST).exists():
         for name, data in contents:
             write(target / name, data)
     return target
 
 
-def _write_folder(contents: Sequence[tuple[str, bytes]], parent: Path, digest: str) -> None:
+def with_memory(source: Place, memory: MemoryCard) -> Place:
+    """Write, beside a bundle, one that differs from it in how the memory votes alone.
+
+    In a folder, its files are further links to the same where the file system has such. Raises what
+    `read_bundle` does.
+    """
+    bundle = read_bundle(source)
+    card = msgspec.structs.replace(bundle.manifest, schema=manifests.SCHEMA, memory=memory)
+    if not isinstance(source, Path):
+        return write_bundle(bundle.files, card, source.parent)
+    sealed, raw = manifests.seal(card)
+
+    def fill(folder: Path) -> None:
+        for name in sealed.files:
+            _link(source / name, folder / name)
+        write(folder / MANIFEST, raw)
+
+    parent = source.resolve().parent
+    _write_folder(fill, parent, sealed.digest)
+    return parent / sealed.digest
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without links
+        write(target, read(source))
+
+
+def _write_folder(fill: Callable[[Path], None], parent: Path, digest: str) -> None:
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=INCOMPLETE, dir=parent))
     try:
-        for name, data in contents:
-            write(temporary / name, data)
+        fill(temporary)
         temporary.chmod(0o755)
         sync_folder(temporary)
         if not (parent / digest).exists():

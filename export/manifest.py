@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from export.errors import BundleCorruptError, BundleIncompatibleError
+from export.memory_card import MemoryCard
 
-# 2: golden examples tell their context; 3: weights apart, further text in the card; 4: dev_last
+# 2: golden examples tell their context; 3: weights apart, further text in the card; 4: the end of
+# dev, and how the memory votes
 SCHEMA = 4
 OLDEST_SCHEMA = 1
 CPU_VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
@@ -104,7 +106,10 @@ class MetricRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is known of a bundle. No clock: equal contents have an equal digest."""
+    """All that is known of a bundle. No clock: equal contents have an equal digest.
+
+    Without `memory`, the memory beside the model votes by the worker's defaults.
+    """
 
     schema: int = SCHEMA
     digest: str = ""
@@ -117,6 +122,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     opset: int
     libraries: dict[str, str]
     revision: str
+    memory: MemoryCard | None = None
 
 
 def _canonical(fields: dict[str, Any]) -> bytes:
@@ -128,7 +134,10 @@ def _digest(fields: dict[str, Any]) -> str:
 
 
 def seal(manifest: Manifest) -> tuple[Manifest, bytes]:
-    """Return the manifest with its digest, and the bytes to be written."""
+    """Return the manifest with its digest, and the bytes to be written.
+
+    Raises `msgspec.ValidationError` where a field is out of its bounds: none is published.
+    """
     fields = msgspec.to_builtins(manifest)
     fields["digest"] = _digest(fields)
     return msgspec.convert(fields, Manifest), _canonical(fields)

@@ -14,6 +14,7 @@ from trainer.click_parts import (
     CORPUS,
     FILE,
     FOLDER,
+    MEMORY,
     PROTOCOLS_HELP,
     given,
     in_one_line,
@@ -86,6 +87,7 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
 @variants_option
 @click.option("--sign-key", type=FILE, help="Sign the bundle with this Ed25519 key, in PEM.")
+@MEMORY
 @in_one_line
 def export(  # noqa: PLR0913, PLR0917 - a parameter a flag
     run: Path,
@@ -94,17 +96,20 @@ def export(  # noqa: PLR0913, PLR0917 - a parameter a flag
     reason: str,
     variants: list[str],
     sign_key: Path | None,
+    memory: Path | None,
 ) -> None:
     """Turn RUN into a bundle of REGISTRY, checked against gensim and torch.
 
     A worker serves the bundle that the alias `champion` stands for.
     """
     from export.registry import Registry  # noqa: PLC0415
+    from trainer.memory_fit import MemoryChoice  # noqa: PLC0415
     from trainer.release import release  # noqa: PLC0415
     from trainer.runs import Run  # noqa: PLC0415
 
     shelf = Registry.at(registry)
-    made = release(Run.open(run), shelf.bundles, variants)
+    card = MemoryChoice.load(memory).card if memory else None
+    made = release(Run.open(run), shelf.bundles, variants, card)
     if sign_key:
         from export.signatures import sign  # noqa: PLC0415
 

@@ -19,6 +19,10 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 CORPUS = click.Path(exists=True, file_okay=False, path_type=Path)
 PROTOCOLS_HELP = f"Text that the model reads, by commas: {', '.join(PROTOCOLS)}."
+MEMORY = click.option(
+    "--memory", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How the memory votes: what `trainer fit-memory` wrote.",
+)  # fmt: skip
 _NOT_GIVEN = (ParameterSource.DEFAULT, None)
 
 

@@ -1,13 +1,14 @@
 """How the memory votes, and what its votes weigh beside the model: chosen on dev alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from export.memory_card import MemoryCard, RulesCard
 from trainer.checkpoints import write_durably
 from trainer.errors import CorpusError, RunError
 from trainer.progress import console, progress
@@ -17,6 +18,7 @@ from worker.memory import Memory, Votes
 from worker.memory_entries import Entry
 from worker.memory_room import Sizes
 from worker.memory_state import Rules
+from worker.voting import Voting
 
 # What is tried, one rule after the other, the others as they are.
 GRID: dict[str, tuple[Any, ...]] = {
@@ -28,35 +30,34 @@ GRID: dict[str, tuple[Any, ...]] = {
     "ring": (10, 15, 30, 60),
     "candidates": (100, 200, 400),
 }
-WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
+WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0, 10.0)
 
 
-class MemoryChoice(msgspec.Struct, frozen=True):
-    """How a memory is used: rules, votes an hour of an author, and the model's weight.
+@dataclass(frozen=True)
+class MemoryChoice(Voting):
+    """How a memory is used, and the F1@1 of both together on dev, in per cent."""
 
-    `dev_f1_at_1` in per cent, of both together.
-    """
-
-    rules: Rules = Rules()
-    most: int = 5
-    weight: float = 0.2
     dev_f1_at_1: float = 0.0
+
+    @property
+    def card(self) -> MemoryCard:
+        """What a bundle says of it."""
+        rules = RulesCard(**self.rules._asdict())
+        return MemoryCard(rules, self.most, self.weight, self.dev_f1_at_1)
 
     def save(self, file: Path) -> None:
         """Write it, the rules by their names."""
-        written = {**msgspec.to_builtins(self), "rules": self.rules._asdict()}
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(file, msgspec.json.format(msgspec.json.encode(written)) + b"\n")
+        write_durably(file, msgspec.json.format(msgspec.json.encode(self.card)) + b"\n")
 
     @classmethod
     def load(cls, file: Path) -> "MemoryChoice":
         """Read what `save` wrote; raises `RunError` where it is something else."""
         try:
-            written = msgspec.json.decode(file.read_bytes())
-            written["rules"] = list(Rules(**written["rules"]))
-            return msgspec.convert(written, cls)
-        except (msgspec.DecodeError, TypeError, KeyError) as error:
+            card = msgspec.json.decode(file.read_bytes(), type=MemoryCard)
+        except msgspec.DecodeError as error:
             raise RunError(f"{file} was not written by `trainer fit-memory`: {error}") from error
+        return replace(cls.of(card), dev_f1_at_1=card.dev_f1_at_1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Dev:
                         some.append(first)
         posts = [self.moments[row] for row in asked]
         return [
-            MemoryChoice(one, most, weight, round(100 * Scores.of(some, posts).quality.f1[0], 3))
+            MemoryChoice(one, weight, most, round(100 * Scores.of(some, posts).quality.f1[0], 3))
             for one, lists in zip(rules, best, strict=True)
             for weight, some in zip(WEIGHTS, lists, strict=True)
         ]

@@ -22,6 +22,7 @@ from export.manifest import (
     ModelCard,
     VariantCard,
 )
+from export.memory_card import MemoryCard
 from export.onnx_graph import OPSET, OnnxGraph, export_onnx
 from export.parity import Answer, Difference, compare
 from export.places import Place
@@ -94,8 +95,16 @@ class Reference:
         return answers
 
 
-def release(run: Run, parent: Place, variants: Sequence[str] = CPU_VARIANTS) -> Release:
-    """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one."""
+def release(
+    run: Run,
+    parent: Place,
+    variants: Sequence[str] = CPU_VARIANTS,
+    memory: MemoryCard | None = None,
+) -> Release:
+    """Write a bundle of a run below `parent`; raises a `ParityError` instead of a wrong one.
+
+    `memory` is how the memory beside it votes, if that was fitted.
+    """
     reference, text = Reference.of(run), run.text
     module, golden = reference.graph(), Golden.of(text)
     posts, others = _not_empty(run.dev)
@@ -126,7 +135,7 @@ def release(run: Run, parent: Place, variants: Sequence[str] = CPU_VARIANTS) -> 
     }
     if CONTEXT in module.inputs:
         files[bundles.CONTEXT] = text.reader.context.to_str().encode()
-    card = _manifest(run, text, module, cards)
+    card = msgspec.structs.replace(_manifest(run, text, module, cards), memory=memory)
     return Release(bundles.write_bundle(files, card, parent), differences, len(posts))
 
 

@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from trainer.click_parts import CORPUS, FILE, FOLDER, in_one_line, told
+from trainer.click_parts import CORPUS, FILE, FOLDER, MEMORY, in_one_line, told
 from worker.settings import ModelSettings, options
-
-_MEMORY = click.option(
-    "--memory", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="How the memory votes: what `trainer fit-memory` wrote.",
-)  # fmt: skip
 
 
 @click.command()
 @click.argument("corpus", type=CORPUS)
 @click.argument("results", type=FOLDER)
 @click.option("--without", default="", help="Sources left out in some replays, by commas.")
-@_MEMORY
+@MEMORY
 @options(ModelSettings)
 @in_one_line
 def replay(corpus: Path, results: Path, without: str, memory: Path | None, **values: Any) -> None:  # noqa: ANN401
@@ -64,26 +60,39 @@ def replay(corpus: Path, results: Path, without: str, memory: Path | None, **val
 @click.command("fit-memory")
 @click.argument("corpus", type=CORPUS)
 @click.argument("file", type=FILE)
+@click.option("--assign", help="Let this alias of the registry stand for the new bundle.")
+@click.option("--reason", default="memory fitted", show_default=True, help="For the history.")
 @options(ModelSettings)
 @in_one_line
-def fit_memory(corpus: Path, file: Path, **values: Any) -> None:  # noqa: ANN401
-    """Choose on CORPUS's dev posts how the memory votes, and write it to FILE.
+def fit_memory(corpus: Path, file: Path, assign: str | None, reason: str, **values: Any) -> None:  # noqa: ANN401
+    """Choose on CORPUS's dev posts how the memory votes; write it to FILE and into a new bundle.
 
-    Train and dev are replayed in the order of time; test is not read. The bundle must have been
-    learned from the train split alone.
+    The new bundle stands beside the old one and shares its files. Train and dev are replayed in the
+    order of time; test is not read. The bundle must have been learned from the train split alone.
     """
-    from trainer import memory_fit as fitting  # noqa: PLC0415 - torch and numba load slowly
+    from export.bundle import with_memory  # noqa: PLC0415 - torch and numba load slowly
+    from export.registry import Registry  # noqa: PLC0415
+    from trainer import memory_fit as fitting  # noqa: PLC0415
     from trainer.replay import probabilities  # noqa: PLC0415
     from trainer.timeline import joined, read_entries, timeline  # noqa: PLC0415
-    from worker.models import load_predictor  # noqa: PLC0415
+    from worker.models import load_predictor, named  # noqa: PLC0415
     from worker.signals import SIGNALS  # noqa: PLC0415
 
+    settings = ModelSettings(**values)
+    if assign and settings.bundle is not None:
+        raise click.UsageError("--assign is for a bundle of a registry, and not for --bundle")
+    path = named(settings)
+    settings = msgspec.structs.replace(settings, bundle=str(path))  # an alias may move meanwhile
     moments = timeline(corpus, splits=("train", "dev"))
     texts = [moment.post.text for moment in moments if moment.split == "dev"]
-    model = probabilities(load_predictor(ModelSettings(**values)), texts)
+    model = probabilities(load_predictor(settings), texts)
     dev = fitting.Dev(joined(read_entries(moments), SIGNALS), moments, model)
     choice = fitting.fit_memory(dev, fitting.MemoryChoice())
     choice.save(file)
     click.echo(
         f"{file}: weight of the model {choice.weight:g}, dev F1@1 {choice.dev_f1_at_1:.2f} %"
     )
+    made = with_memory(path, choice.card)
+    click.echo(f"{made}")
+    if assign:
+        Registry.at(settings.registry).assign(assign, made.name, reason)

@@ -12,6 +12,7 @@ from worker.messages import SCORE_DECIMALS, Post, ScoredHashtag, Suggestion
 from worker.predictor import Prediction, Predictor
 from worker.quality import RANKS, Ranked, Source
 from worker.recall import carried
+from worker.voting import Voting
 
 _Ranked = tuple[str, str, float, list[str] | None]  # canonical, as it is spelt, score, sources
 
@@ -30,8 +31,7 @@ class Answerer:
 
     Arguments: `top`, how many hashtags a post gets; `keep_present`, whether one that the post
     already carries may be suggested; `explain`, whether topics and attention go along; `min_score`,
-    the least score of one; `blocklist`, those never suggested; `weight`, of the model beside the
-    memory.
+    the least score of one; `blocklist`, those never suggested; `voting`, how the memory votes.
     """
 
     predictor: Predictor
@@ -40,7 +40,7 @@ class Answerer:
     explain: bool = False
     min_score: float = 0.0
     blocklist: Blocklist = field(default_factory=Blocklist)
-    weight: float = 0.2
+    voting: Voting = field(default_factory=Voting)
 
     def suggest(
         self, post: Post, prediction: Prediction | None, votes: Votes | None = None
@@ -93,7 +93,7 @@ class Answerer:
 
     def _fused(self, prediction: Prediction | None, votes: Votes) -> Iterator[_Ranked]:
         expected = {canonical: score for canonical, _, score, _ in self._expected(prediction)}
-        for one in fuse(votes.shares, expected, self.weight):
+        for one in fuse(votes.shares, expected, self.voting.weight):
             spelling = self.predictor.spellings.get(one.hashtag, one.hashtag)
             yield one.hashtag, spelling, one.score, one.sources
 

@@ -20,6 +20,7 @@ from worker.responder import Responder
 from worker.sessions import Resources
 from worker.settings import ModelSettings
 from worker.telemetry import Metrics
+from worker.voting import Voting
 
 CLOSE_WITHIN = 5.0  # seconds
 MakeResponder = Callable[[Predictor], Responder]
@@ -71,6 +72,7 @@ def answerer(predictor: Predictor, settings: ModelSettings, blocked: Blocklist) 
         settings.explain,
         settings.min_score,
         blocked,
+        Voting.of(predictor.bundle.manifest.memory),
     )
 
 

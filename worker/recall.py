@@ -15,6 +15,7 @@ from worker.memory import Memory, Votes
 from worker.memory_entries import Entry
 from worker.memory_log import AT_ONCE, MemoryLog, memory_log, memory_output
 from worker.memory_room import Sizes
+from worker.memory_state import Rules
 from worker.messages import Output, Post, Record
 from worker.quality import Apart, Seen
 from worker.settings import Settings
@@ -78,9 +79,9 @@ class Recall:
         sizes = Sizes(posts=self.settings.memory_posts)
         return Memory(sizes, most=self.settings.author_votes, signals=self._signals.name)
 
-    def look_up(self, posts: Sequence[tuple[Record, Post]]) -> list[Opinion]:
-        """Return what the memory, brought up to date, says of each post."""
-        memory = self.follow()
+    def look_up(self, posts: Sequence[tuple[Record, Post]], rules: Rules) -> list[Opinion]:
+        """Return what the memory, brought up to date, says of each post by these rules."""
+        memory = self._voting_by(rules)
         entries = [self._entry(record, post) for record, post in posts]
         with self.metrics.look_up_seconds.time():
             votes = memory.look_up(entries)
@@ -88,6 +89,13 @@ class Recall:
             Opinion(entry, vote, self._seen.repeated(entry.id, self._signals.same_text(entry)))
             for entry, vote in zip(entries, votes, strict=True)
         ]
+
+    def _voting_by(self, rules: Rules) -> Memory:
+        """Return the memory, brought up to date; other rules come with another bundle."""
+        memory = self.follow()
+        if self._log is not None and memory.rules != rules:
+            self._log.memory = memory = memory.voting_by(rules)
+        return memory
 
     def follow(self) -> Memory:
         """Bring the memory up to date, and return it."""

@@ -57,7 +57,8 @@ class Responder:
 
     def _answer(self, posts: Sequence[tuple[Record, Post]]) -> Iterator[Output]:
         """Yield what is published for each post."""
-        opinions = self.recall.look_up(posts) if self.recall else [None] * len(posts)
+        rules = self.answerer.voting.rules
+        opinions = self.recall.look_up(posts, rules) if self.recall else [None] * len(posts)
         inputs = self.answerer.predictor.encode([post.text for _, post in posts])
         answers = self._infer([item for item in inputs if not item.empty])
         for (record, post), item, opinion in zip(posts, inputs, opinions, strict=True):

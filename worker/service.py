@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import structlog
 
+from export.bundle import Bundle
 from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.clients import member
@@ -112,6 +113,15 @@ def _health_server(settings: Settings, slot: int, metrics: Metrics, health: Heal
         ) from error
 
 
+def _tell_voting(settings: Settings, bundle: Bundle) -> None:
+    """Log how the memory will vote: the bundle says so, but for what is fixed at the start."""
+    card = bundle.manifest.memory
+    log.info("memory_votes", model=bundle.name, rules="defaults" if card is None else "fitted")
+    if card is not None and card.most != settings.author_votes:
+        log.warning("author_votes_differ", model=bundle.name, fitted=card.most,
+                    setting=settings.author_votes)  # fmt: skip
+
+
 @contextmanager
 def _responders(
     settings: Settings, metrics: Metrics, recall: Recall | None
@@ -133,6 +143,8 @@ def _responders(
                 breaker=breaker,
             )
         suggests = answerer(predictor, settings, blocked)
+        if recall is not None:
+            _tell_voting(settings, predictor.bundle)
         return Responder(intake, suggests, cache, settings, metrics, scoreboard, recall)
 
     if settings.cache == NO_CACHE:

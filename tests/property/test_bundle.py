@@ -29,6 +29,7 @@ from export.manifest import (
     Tolerance,
     VariantCard,
 )
+from export.memory_card import MOST_POSTS, MemoryCard, RulesCard
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 spelling = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n"), max_size=12)
@@ -42,6 +43,17 @@ def variants(file: st.SearchStrategy[str]) -> st.SearchStrategy[VariantCard]:
     return st.builds(VariantCard, file, text, tolerance, st.booleans())
 
 
+posts, exponent = st.integers(1, MOST_POSTS), st.floats(0, 100)
+memories = st.builds(
+    MemoryCard,
+    st.builds(
+        RulesCard, *[posts] * 4, exponent, st.floats(0, exclude_min=True, allow_infinity=False),
+        *[exponent] * 2,
+    ),
+    posts,
+    exponent,
+    exponent,
+)  # fmt: skip
 manifest = st.builds(
     Manifest,
     files=st.just({}),
@@ -53,6 +65,7 @@ manifest = st.builds(
     opset=count,
     libraries=st.dictionaries(text, text, max_size=3),
     revision=text,
+    memory=st.none() | memories,
 )
 
 

@@ -1,5 +1,6 @@
 """`trainer fit-memory` and `trainer replay` at the command line, on a stream with a new hashtag."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from export.registry import Registry
+from export.bundle import read_bundle
+from export.registry import CHAMPION, Registry
 from tests.support.cli import assert_one_line, trainer
 from tests.support.learning import planted_posts, write_splits
 from trainer.errors import RunError
@@ -51,7 +53,9 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replayed(stream: Path, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a replay with what was fitted before it."""
     folder = tmp_path_factory.mktemp("results")
-    fitted = trainer("fit-memory", stream, folder / "memory.json", "--registry", registry.root)
+    shelf = Path(shutil.copytree(registry.root, folder / "registry"))
+    into = ("--registry", shelf, "--assign", "challenger")
+    fitted = trainer("fit-memory", stream, folder / "memory.json", *into)
     assert fitted.exit_code == 0, fitted.output
     asked = ("--registry", registry.root, "--memory", folder / "memory.json", "--without", "two")
     result = trainer("replay", stream, folder, *asked)
@@ -70,6 +74,23 @@ def test_what_is_fitted_is_among_what_was_tried(replayed: Path) -> None:
     assert choice.weight in WEIGHTS
     assert all(getattr(choice.rules, name) in values for name, values in GRID.items())
     assert choice.dev_f1_at_1 > 90
+
+
+def test_what_is_fitted_is_in_a_bundle_beside_the_old_one(replayed: Path) -> None:
+    shelf = Registry(replayed / "registry")
+    old, new = (read_bundle(shelf.resolve(alias)) for alias in (CHAMPION, "challenger"))
+    assert new.manifest.memory == MemoryChoice.load(replayed / "memory.json").card
+    assert (old.manifest.memory, old.files) == (None, new.files)
+    assert shelf.history()[-1].reason == "memory fitted"
+
+
+def test_an_alias_is_for_a_bundle_of_a_registry(
+    stream: Path, bundle_path: Path, tmp_path: Path
+) -> None:
+    asked = ("--bundle", bundle_path, "--assign", "champion")
+    result = trainer("fit-memory", stream, tmp_path / "memory.json", *asked)
+    assert result.exit_code == 2
+    assert "--assign is for a bundle of a registry" in result.output
 
 
 def test_the_memory_knows_a_hashtag_that_no_model_can(replayed: Path) -> None:

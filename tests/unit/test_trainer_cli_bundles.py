@@ -19,7 +19,9 @@ from export.onnx_graph import OnnxGraph
 from export.registry import Registry
 from export.signatures import verify
 from tests.support.cli import assert_one_line, squeezed, trainer
+from trainer.memory_fit import MemoryChoice
 from trainer.runs import Run
+from worker.memory_state import Rules
 
 
 def metric_rows(file: Path) -> list[dict[str, object]]:
@@ -65,6 +67,16 @@ def test_export_without_an_alias_changes_none(run: Run, tmp_path: Path) -> None:
     assert trainer("export", run.path, tmp_path).exit_code == 0
     assert Registry(tmp_path).aliases() == {}
     assert len(list(Registry(tmp_path).bundles.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("exported")
+def test_export_tells_how_the_memory_votes(run: Run, tmp_path: Path) -> None:
+    choice = MemoryChoice(Rules(ring=7), weight=0.4, dev_f1_at_1=12.5)
+    choice.save(tmp_path / "memory.json")
+    result = trainer("export", run.path, tmp_path, "--memory", tmp_path / "memory.json")
+    assert result.exit_code == 0, result.output
+    [path] = Registry(tmp_path).bundles.iterdir()
+    assert read_bundle(path).manifest.memory == choice.card
 
 
 @pytest.mark.usefixtures("exported")
