@@ -12,11 +12,13 @@ ENV := $(VENV)/.installed
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
+	$(BIN)/python -m worker.compile
 	$(BIN)/python -m deploy.demo $(if $(TWEETS),--tweets $(TWEETS))
 
 test: $(ENV)
 	$(PYTHON) -m deploy.local.install
 	$(PYTHON) -m deploy.local.tools
+	$(BIN)/python -m worker.compile
 	$(MAKE) lint
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile

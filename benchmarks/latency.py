@@ -104,7 +104,7 @@ def answering(stream: Backlog, kind: Kind, bundle: Path) -> Iterator[None]:
                 name: str(getattr(settings, name))
                 for name in (
                     "bootstrap_servers", "group", "client", "profile", "delivery",
-                    "instance_id", "start", "cache",
+                    "instance_id", "start", "cache", "memory",
                 )
             },
         }  # fmt: skip

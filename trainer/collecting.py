@@ -13,7 +13,7 @@ from worker.clients import reader
 from worker.errors import StartupFailedError
 from worker.lifecycle import stop_on_signal
 from worker.telemetry import Health
-from worker.topics import broker, ensure_topics, place_new_group
+from worker.topics import Shape, broker, ensure_topics, place_new_group
 from worker.watchdog import Watchdog
 
 log = structlog.get_logger("trainer")
@@ -29,7 +29,7 @@ def serve(url: str, settings: CollectSettings) -> None:
     health = Health(settings.stall_timeout)
     with stop_on_signal(settings.stop_timeout) as stop:
         with broker(settings, stop) as admin:
-            ensure_topics(admin, settings, {settings.input_topic: settings.partitions})
+            ensure_topics(admin, settings, {settings.input_topic: Shape(settings.partitions)})
             place_new_group(admin, settings)
         with Watchdog(health), reader(settings) as source:
             log.info("collector_started", group=settings.group, topic=settings.input_topic,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from worker import risks, topics
+from worker import memory_topic, risks, topics
 from worker.clients import AT_LEAST_ONCE
 from worker.delivery import transactional_id
 from worker.errors import ExitCode, StopError
@@ -46,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "delivery": _delivery,
         "security": _security,
         "broker and topics": _broker,
+        "memory": _memory,
         "cache": _cache,
     }
     for name, check in checks.items():
@@ -58,10 +59,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _bundle(settings: Settings) -> Iterator[str]:
     predictor = load_predictor(settings)
-    model = predictor.bundle.manifest.model
+    model, memory = predictor.bundle.manifest.model, predictor.bundle.manifest.memory
+    voting = "by default rules" if memory is None else "as fitted on dev"
     yield (
         f"{predictor.bundle.name}, {model.method} on {predictor.variant}, {model.hashtags} "
-        f"hashtags, trained on text {model.protocol}; repeats its golden examples"
+        f"hashtags, trained on text {model.protocol}; repeats its golden examples; "
+        f"the memory votes {voting}"
     )
 
 
@@ -90,6 +93,21 @@ def _broker(settings: Settings) -> Iterator[str]:
         found = topics.partitions(admin, due)
         yield ", ".join(f"{name} ({count} partitions)" for name, count in found.items())
         yield from risks.of_topics(topics.replication(admin, list(found)))
+
+
+def _memory(settings: Settings) -> Iterator[str]:
+    if settings.memory == "off":
+        yield "off: the model answers alone"
+        return
+    name = settings.memory_topic
+    with topics.broker(settings) as admin:
+        topics.ensure_topics(admin, settings, topics.memory_shape(settings))
+        memory_topic.check_partitions(name, topics.partitions(admin, [name])[name])
+        kept = topics.configs(admin, [name], memory_topic.kept(settings.memory_posts))[name]
+    yield f"{name}, one partition, for the last {settings.memory_posts:,} posts"
+    yield from risks.of_memory(kept, settings.memory_posts)
+    if settings.memory_key == Settings().memory_key:
+        yield risks.KNOWN_KEY
 
 
 def _cache(settings: Settings) -> Iterator[str]:

@@ -24,14 +24,15 @@ def fuse(
 ) -> list[Fused]:
     """Rank hashtags by (share + weight · probability) / (1 + weight), the best first.
 
-    Hashtags that the model does not know count as improbable. Of equals those come first that the
+    Hashtags that the model does not know count as improbable. Where nobody votes, as while the
+    memory is empty, scores are the model's probabilities. Of equals those come first that the
     memory names first, then those that the model does.
     """
     names = dict.fromkeys([*shares, *probabilities])
     fused = [
         Fused(
             name,
-            (share + weight * probability) / (1 + weight),
+            (share + weight * probability) / (1 + weight) if shares else probability,
             share,
             probability,
         )

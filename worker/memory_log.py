@@ -15,6 +15,7 @@ from worker.errors import StartupFailedError, UnreachableError
 from worker.kafka import mapped
 from worker.memory import Memory
 from worker.memory_entries import Entry
+from worker.memory_topic import check_partitions
 from worker.messages import Output
 from worker.readers import reader
 from worker.settings import Settings
@@ -138,12 +139,7 @@ def memory_log(
     Raises `StartupFailedError` where the topic is missing or has not one partition.
     """
     with reader(settings, CLIENT_ID, topic, "--input-topic") as consumer:
-        partitions = consumer.partitions_for_topic(topic)
-        if partitions != {0}:
-            raise StartupFailedError(
-                f"{topic} has {len(partitions)} partitions; a memory is one order of posts: "
-                "create it with one"
-            )
+        check_partitions(topic, len(consumer.partitions_for_topic(topic)))
         found = MemoryLog(consumer, topic, make, note)
         found.catch_up()
         yield found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from worker.clients import AT_LEAST_ONCE
+from worker.memory_topic import kept, loses
 from worker.security import TLS
 from worker.stores import Memory
 from worker.topics import Replication
@@ -55,6 +56,28 @@ def of_topics(topics: Mapping[str, Replication]) -> Iterator[Risk]:
         yield Risk(
             f"min.insync.replicas ({', '.join(hidden)}) cannot be read: it needs the right to "
             "describe the settings of topics"
+        )
+
+
+KNOWN_KEY = Risk(
+    "TAGSTREAM_MEMORY_KEY is the default, which everybody knows: who reads the topic can look "
+    "words and authors up in it; set a secret, the same for all workers, and begin with an empty "
+    "topic"
+)
+
+
+def of_memory(configs: Mapping[str, str | None], posts: int) -> Iterator[Risk]:
+    """Yield why the memory's topic may lose some of the last `posts`."""
+    if None in configs.values():
+        yield Risk(
+            "how long the topic keeps records cannot be read: it needs the right to describe the "
+            "settings of topics"
+        )
+    elif setting := loses(configs, posts):
+        least = kept(posts)[setting]
+        yield Risk(
+            f"{setting} {configs[setting]}: the topic may hold fewer than --memory-posts {posts}, "
+            f"and a worker that starts knows less than the others; set {setting}={least}"
         )
 
 

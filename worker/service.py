@@ -12,6 +12,7 @@ from export.bundle import Bundle
 from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.clients import member
+from worker.compile import use_each_step
 from worker.delivery import COMMIT_WITHIN, FLUSH_MORE, Sink, Source
 from worker.errors import StartupFailedError
 from worker.intake import Intake
@@ -59,6 +60,8 @@ def serve(settings: Settings, slot: int | None) -> None:
         if settings.http_port:
             stack.enter_context(_health_server(settings, slot or 0, metrics, health))
         recall = Recall(settings, metrics) if settings.memory == "on" else None
+        if recall is not None:
+            use_each_step()  # before the group waits for this member
         respond = stack.enter_context(_responders(settings, metrics, recall))
         models = FollowedModel(settings, respond, metrics, settings.model_refresh)
         _check_times(settings, models.current().answerer.predictor)

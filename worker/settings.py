@@ -159,7 +159,7 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     ] = "on"
     memory: Annotated[
         Literal["on", "off"], Option("Let the last posts with a hashtag vote, too.")
-    ] = "off"
+    ] = "on"
     memory_posts: Annotated[int, Option("Posts that the memory holds.", least=1)] = 100_000
     memory_share: Annotated[
         float,

@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownMemberIdError
 
 from worker.errors import StartupFailedError, UnreachableError
+from worker.memory_topic import kept
 from worker.security import check_login, kafka_python
 from worker.settings import Settings
 
@@ -26,6 +27,14 @@ class Replication:
 
     replicas: int
     min_insync: int | None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a topic is made, if it is missing: with so many partitions and these settings."""
+
+    partitions: int
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -65,14 +74,16 @@ def _connect(settings: Settings, stop: threading.Event) -> KafkaAdminClient:
                 raise
 
 
-def needed(settings: Settings) -> dict[str, int]:
-    """Return the topics that a worker reads and writes, and the partitions they would be made with.
-
-    A memory is one order of posts, and so has one.
-    """
+def needed(settings: Settings) -> dict[str, Shape]:
+    """Return the topics that a worker reads and writes, and how they would be made."""
     names = (settings.input_topic, settings.output_topic, settings.dead_letters)
-    memory = {settings.memory_topic: 1} if settings.memory == "on" else {}
-    return {**dict.fromkeys(names, settings.partitions), **memory}
+    memory = memory_shape(settings) if settings.memory == "on" else {}
+    return {**dict.fromkeys(names, Shape(settings.partitions)), **memory}
+
+
+def memory_shape(settings: Settings) -> dict[str, Shape]:
+    """Return the memory's topic, and how it would be made."""
+    return {settings.memory_topic: Shape(1, kept(settings.memory_posts))}
 
 
 def partitions(admin: KafkaAdminClient, names: Iterable[str]) -> Mapping[str, int]:
@@ -84,20 +95,31 @@ def partitions(admin: KafkaAdminClient, names: Iterable[str]) -> Mapping[str, in
 
 def replication(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Replication]:
     """Return how each of these topics, which must exist, is kept."""
-    kinds = [ConfigResource(ConfigResourceType.TOPIC, name, [_MIN_INSYNC]) for name in names]
-    settings = admin.describe_configs(kinds, config_filter="all")["topic"]
-    kept = {}
+    settings = configs(admin, names, [_MIN_INSYNC])
+    found = {}
     for topic in admin.describe_topics(list(names)):
-        told = settings[topic["name"]].get(_MIN_INSYNC)
-        kept[topic["name"]] = Replication(
+        told = settings[topic["name"]][_MIN_INSYNC]
+        found[topic["name"]] = Replication(
             min(len(one["replica_nodes"]) for one in topic["partitions"]),
-            told and int(told["value"]),
+            None if told is None else int(told),
         )
-    return kept
+    return found
 
 
-def ensure_topics(admin: KafkaAdminClient, settings: Settings, due: Mapping[str, int]) -> None:
-    """Create missing topics where asked to, each with so many partitions.
+def configs(
+    admin: KafkaAdminClient, names: Iterable[str], settings: Collection[str]
+) -> dict[str, dict[str, str | None]]:
+    """Return settings of topics; None where we may not read them."""
+    kinds = [ConfigResource(ConfigResourceType.TOPIC, name, list(settings)) for name in names]
+    found = admin.describe_configs(kinds, config_filter="all")["topic"]
+    return {
+        name: {one: (told.get(one) or {}).get("value") for one in settings}
+        for name, told in found.items()
+    }
+
+
+def ensure_topics(admin: KafkaAdminClient, settings: Settings, due: Mapping[str, Shape]) -> None:
+    """Create missing topics where asked to.
 
     Raises `StartupFailedError` where not asked to.
     """
@@ -106,17 +128,27 @@ def ensure_topics(admin: KafkaAdminClient, settings: Settings, due: Mapping[str,
     if not missing:
         return
     if not settings.create_topics:
+        commands = " && ".join(_command(settings, name, due[name]) for name in missing)
         raise StartupFailedError(
-            f"no topic {', '.join(missing)} at {settings.bootstrap_servers}; create each with "
-            f"`kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --create "
-            f"--topic {missing[0]} --partitions {due[missing[0]]}`, or start with "
-            "--create-topics"
+            f"no topic {', '.join(missing)} at {settings.bootstrap_servers}; "
+            f"`{commands}` creates what is missing, or start with --create-topics"
         )
     for name in missing:
+        made = {"num_partitions": due[name].partitions, "configs": dict(due[name].configs)}
         try:
-            admin.create_topics({name: {"num_partitions": due[name]}}, wait_for_metadata=True)
+            admin.create_topics({name: made}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             continue  # another worker was faster
+
+
+def _command(settings: Settings, name: str, shape: Shape) -> str:
+    return " ".join(
+        [
+            f"kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --create",
+            f"--topic {name} --partitions {shape.partitions}",
+            *(f"--config {key}={value}" for key, value in shape.configs.items()),
+        ]
+    )
 
 
 def place_new_group(admin: KafkaAdminClient, settings: Settings) -> None:

@@ -17,8 +17,12 @@ from tests.support.redis_forms import RedisCluster, RedisSentinel
 from worker.cli import main
 from worker.errors import ExitCode
 
+PLAIN = CliRunner()
 
-def doctor(addresses: Addresses, registry: Registry, unique: str, *flags: str) -> Result:
+
+def doctor(
+    addresses: Addresses, registry: Registry, unique: str, *flags: str, runner: CliRunner = PLAIN
+) -> Result:
     settings = {
         "--registry": str(registry.root),
         "--bootstrap-servers": addresses.kafka,
@@ -29,7 +33,7 @@ def doctor(addresses: Addresses, registry: Registry, unique: str, *flags: str) -
         "--cache-timeout": "10",  # this machine may be busy
     }
     pairs = [word for pair in settings.items() for word in pair]
-    return CliRunner().invoke(main, ["doctor", *pairs, *flags])
+    return runner.invoke(main, ["doctor", *pairs, *flags])
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,8 @@ def test_all_is_there(addresses: Addresses, registry: Registry, unique: str) -> 
     assert "FAIL" not in result.output
     for name in ("tweets", "suggestions", "tweets.dead-letter"):
         assert f"{unique}-{name} (2 partitions)" in findings(result)
+    assert f"{unique}-tweets.memory (1 partitions)" in findings(result)
+    assert "the memory votes by default rules" in findings(result)
     assert "ok cache: Redis" in findings(result)
 
 
@@ -70,17 +76,65 @@ def test_what_may_be_lost_is_a_warning_and_no_failure(
     addresses: Addresses, registry: Registry, unique: str
 ) -> None:
     result = doctor(addresses, registry, unique, "--create-topics")
-    all_three = f"({unique}-tweets, {unique}-suggestions, {unique}-tweets.dead-letter)"
+    names = [f"{unique}-{name}" for name in ("tweets", "tweets.dead-letter", "tweets.memory")]
+    every = f"({names[0]}, {unique}-suggestions, {names[1]}, {names[2]})"
     for setting in ("replication factor", "min.insync.replicas"):
-        assert f"warn broker and topics: {setting} 1 {all_three}" in findings(result)
+        assert f"warn broker and topics: {setting} 1 {every}" in findings(result)
     assert result.exit_code == ExitCode.DONE
     with closing(KafkaAdminClient(bootstrap_servers=addresses.kafka)) as admin:
         name = f"{unique}-suggestions"
         admin.alter_configs([ConfigResource("topic", name, {"min.insync.replicas": "2"})])
     again = findings(doctor(addresses, registry, unique))
-    others = f"({unique}-tweets, {unique}-tweets.dead-letter)"
-    assert f"min.insync.replicas 1 {others}" in again
-    assert f"replication factor 1 {all_three}" in again
+    assert f"min.insync.replicas 1 ({', '.join(names)})" in again
+    assert f"replication factor 1 {every}" in again
+
+
+class TestMemory:
+    """What `worker doctor` says of the memory's topic."""
+
+    def test_one_made_for_it_holds_what_it_should(
+        self, addresses: Addresses, registry: Registry, unique: str
+    ) -> None:
+        made = findings(doctor(addresses, registry, unique, "--create-topics"))
+        assert f"ok memory: {unique}-tweets.memory, one partition, for the last 100,000" in made
+        assert "warn memory: TAGSTREAM_MEMORY_KEY is the default" in made
+        assert "retention" not in made
+        secret = CliRunner(env={"TAGSTREAM_MEMORY_KEY": "of ours"})
+        assert "warn memory" not in findings(doctor(addresses, registry, unique, runner=secret))
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "least"),
+        [("retention.ms", "604800000", "-1"), ("retention.bytes", "204799999", "204800000")],
+    )
+    def test_one_that_forgets_too_early_is_a_warning(
+        self, addresses: Addresses, registry: Registry, unique: str,
+        setting: str, value: str, least: str,
+    ) -> None:  # fmt: skip
+        doctor(addresses, registry, unique, "--create-topics")
+        with closing(KafkaAdminClient(bootstrap_servers=addresses.kafka)) as admin:
+            name = f"{unique}-tweets.memory"
+            admin.alter_configs([ConfigResource("topic", name, {setting: value})])
+        result = doctor(addresses, registry, unique)
+        assert f"warn memory: {setting} {value}: the topic may hold fewer" in findings(result)
+        assert f"set {setting}={least}" in findings(result)
+        assert result.exit_code == ExitCode.DONE
+
+    def test_one_of_several_partitions_is_a_failure(
+        self, addresses: Addresses, registry: Registry, unique: str
+    ) -> None:
+        with closing(KafkaAdminClient(bootstrap_servers=addresses.kafka)) as admin:
+            name = f"{unique}-tweets.memory"
+            admin.create_topics({name: {"num_partitions": 2}}, wait_for_metadata=True)
+        result = doctor(addresses, registry, unique, "--create-topics")
+        assert f"FAIL memory: {name} has 2 partitions" in findings(result)
+        assert result.exit_code == ExitCode.START_FAILED
+
+    def test_none_is_needed_where_it_is_off(
+        self, addresses: Addresses, registry: Registry, unique: str
+    ) -> None:
+        result = findings(doctor(addresses, registry, unique, "--create-topics", "--memory", "off"))
+        assert "ok memory: off: the model answers alone" in result
+        assert "tweets.memory" not in result
 
 
 @pytest.mark.parametrize(

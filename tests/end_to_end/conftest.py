@@ -10,6 +10,13 @@ from export.text import without_hashtags
 from tests.conftest import Addresses
 from tests.support.streams import Stream
 from trainer.corpus import split
+from worker.compile import use_each_step
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """Keep what the memory compiles, so that no worker is late by it."""
+    use_each_step()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from deploy.local.process import wait_until
 from tests.support.streams import Answers, Stream, post
 from worker.memory import Memory
@@ -11,6 +13,8 @@ from worker.memory_room import Sizes
 from worker.messages import ScoredHashtag
 from worker.settings import Settings
 from worker.signals import Signals
+
+pytestmark = pytest.mark.usefixtures("compiled")
 
 FRESH = "HarbourFestival"
 WORDS = "fireworks over the old harbour tonight"

@@ -22,8 +22,21 @@ def test_missing_topics_are_named_with_the_command_that_creates_them(
     stream = Stream(addresses, unique, tmp_path)
     code, said = ending(stream.worker(bundle=str(bundle_path)))
     assert code == 3
-    assert f"--create --topic {stream.posts}" in said
+    assert f"--create --topic {stream.posts} --partitions 8" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_missing_memory_is_named_with_the_command_that_creates_it(
+    stream: Stream, bundle_path: Path
+) -> None:
+    code, said = ending(stream.worker(bundle=str(bundle_path), memory="on", memory_posts=1_000))
+    assert code == 3
+    assert (
+        f"--create --topic {stream.posts}.memory --partitions 1 --config cleanup.policy=delete "
+        "--config retention.ms=-1 --config retention.bytes=2048000"
+    ) in said
+    assert stream.dead_letters not in said
 
 
 def test_missing_topics_are_created_where_asked(

@@ -55,6 +55,7 @@ class Stream:
             "input_topic": self.posts,
             "output_topic": self.suggestions,
             "session_timeout": 6,
+            "memory": "off",  # answers are the network's alone, where a test asks for no more
             **more,
         }
 

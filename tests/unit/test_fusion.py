@@ -20,7 +20,8 @@ def test_both_opinions_are_added_and_each_says_where_it_came_from() -> None:
 
 
 def test_without_votes_the_model_decides() -> None:
-    assert [one.hashtag for one in fuse({}, {"a": 0.1, "b": 0.7}, 0.2)] == ["b", "a"]
+    alone = fuse({}, {"a": 0.1, "b": 0.7}, 0.2)
+    assert [(one.hashtag, one.score) for one in alone] == [("b", 0.7), ("a", 0.1)]
 
 
 def test_a_weight_of_nothing_leaves_the_memory_alone() -> None:

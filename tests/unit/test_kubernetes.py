@@ -142,8 +142,10 @@ def test_there_are_limits(pods: list[Any], overlay: str) -> None:
 def test_secrets_are_only_referred_to(objects: Objects, worker: Any) -> None:  # noqa: ANN401
     assert not [kind for kind, _ in objects if kind == "Secret"]
     hints = get_type_hints(Settings, include_extras=True).items()
-    secret = {f"TAGSTREAM_{name.upper()}" for name, hint in hints if get_args(hint)[1].secret}
-    assert "TAGSTREAM_CACHE" in secret
+    cards = {f"TAGSTREAM_{name.upper()}": get_args(hint)[1] for name, hint in hints}
+    secret = {name for name, card in cards.items() if card.secret or card.hidden}
+    assert secret == {"TAGSTREAM_CACHE", "TAGSTREAM_MEMORY_KEY"}
+    assert secret == {one["name"] for one in worker["env"]}
     assert not secret & named(objects, "ConfigMap")["data"].keys()
     for one in worker["env"]:
         assert "secretKeyRef" in one["valueFrom"]
