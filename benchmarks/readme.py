@@ -13,6 +13,13 @@ PAPER = RESULTS / "paper"
 README = Path(__file__).parents[1] / "README.md"
 MAIN = "main_random"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
+REPLAYED = "time_per_source"
+REPLAYS = {
+    "in their order": {"protocol": "time order", "delay": "none"},
+    "each source's clock set to one start": {"protocol": "side by side", "delay": "none"},
+    "each post remembered an hour late": {"protocol": "time order", "delay": "3600 s"},
+    "each post remembered a day late": {"protocol": "time order", "delay": "86400 s"},
+}
 DEMOS = {
     "synthetic": "made-up posts",
     "time_per_source": "real tweets, trained on the past",
@@ -21,7 +28,8 @@ DEMOS = {
 
 def figures() -> str:
     """Return the tables, made from the results alone."""
-    return f"\n{_demos()}\n{_paper()}\n{_others()}\n{_serving()}\n{_chaos()}\n"
+    tables = (_demos(), _replay(), _paper(), _others(), _serving(), _chaos())
+    return "".join(f"\n{table}" for table in tables) + "\n"
 
 
 def main() -> None:
@@ -62,6 +70,23 @@ def _demos() -> str:
 
 def _figures(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result["figures"] for result in results]
+
+
+def _replay() -> str:
+    """Return what a memory of recent posts brings, all signals read and guards on."""
+    rows = json.loads((RESULTS / f"replay/{REPLAYED}.json").read_text())
+    whole = {"subset": "all", "guards": True, "signals": "text,context,author", "without": ""}
+    lines = []
+    for name, way in REPLAYS.items():
+        at = {row["method"]: row for row in rows if (whole | way).items() <= row.items()}
+        cells = (
+            f"{at[one]['f1_1']:.2f} % ({at[one]['hit_5']:.2f} %)"
+            for one in ("static", "memory", "fused")
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    asked = f"{at['fused']['posts']:,} test posts of {REPLAYED}"
+    head = f"| `trainer replay`, {asked}, F1@1 (Hit@5) | model alone | memory alone | both |"
+    return "\n".join([head, "|---" * 4 + "|", *lines]) + "\n"
 
 
 def _paper() -> str:

@@ -83,6 +83,11 @@ def canonical_hashtag(hashtag: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
+def spelt_hashtag(hashtag: str) -> str:
+    """Return a hashtag of a field as one in a text is: no sign, no tab and no end of line."""
+    return " ".join(hashtag.split()).lstrip("#＃ ")
+
+
 def find_hashtags(text: str) -> list[str]:
     """Return the hashtags of a post as its author spelt them, without '#', in order."""
     pieces = _FIND_HASHTAGS.pre_tokenize_str(_READABLE.normalize_str(text))

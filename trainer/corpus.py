@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from export.text import canonical_hashtag, find_hashtags
+from export.text import canonical_hashtag, find_hashtags, spelt_hashtag
 from trainer.errors import CorpusError, TooManyBadLinesError
 
 ALIASES = {"dev": ("dev", "valid", "validation")}
@@ -153,18 +153,13 @@ def _labelled(line: _Line, number: int) -> LabelledPost:
     `tags` are a corpus's own gold labels and final; otherwise the answers are the union of the
     post's `hashtags` and those in its text.
     """
-    written = [*find_hashtags(line.text), *map(_spelling, line.hashtags or [])]
+    written = [*find_hashtags(line.text), *map(spelt_hashtag, line.hashtags or [])]
     spelt = {canonical_hashtag(h): h for h in reversed(written)}
     if line.tags is None:
         spellings = dict(reversed(spelt.items()))
     else:
-        names = (canonical_hashtag(_spelling(tag)) for tag in line.tags)
+        names = (canonical_hashtag(spelt_hashtag(tag)) for tag in line.tags)
         spellings = {name: spelt.get(name, name) for name in names}
     spellings.pop("", None)
     identity = str(number) if line.id is None else str(line.id)
     return LabelledPost(identity, line.text, spellings, line.created_at, line.author, line.src)
-
-
-def _spelling(hashtag: str) -> str:
-    """Return a hashtag of a field as one in a text is: no sign, no tab and no end of line."""
-    return " ".join(hashtag.split()).lstrip("#＃ ")

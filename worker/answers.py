@@ -1,6 +1,6 @@
 """What the graph says of a post → what we suggest to its author."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from worker.blocklist import Blocklist
 from worker.fusion import fuse
 from worker.memory import Votes
-from worker.messages import SCORE_DECIMALS, Post, ScoredHashtag, Suggestion
+from worker.messages import SCORE_DECIMALS, Post, ScoredHashtag, SimilarPost, Suggestion
 from worker.predictor import Prediction, Predictor
 from worker.quality import RANKS, Ranked, Source
 from worker.recall import carried
@@ -31,7 +31,8 @@ class Answerer:
 
     Arguments: `top`, how many hashtags a post gets; `keep_present`, whether one that the post
     already carries may be suggested; `explain`, whether topics and attention go along; `min_score`,
-    the least score of one; `blocklist`, those never suggested; `voting`, how the memory votes.
+    the least score of one; `blocklist`, those never suggested; `voting`, how the memory votes, and
+    `spell`, how it spells a hashtag that the model does not know.
     """
 
     predictor: Predictor
@@ -41,6 +42,7 @@ class Answerer:
     min_score: float = 0.0
     blocklist: Blocklist = field(default_factory=Blocklist)
     voting: Voting = field(default_factory=Voting)
+    spell: Callable[[str], str] = str
 
     def suggest(
         self, post: Post, prediction: Prediction | None, votes: Votes | None = None
@@ -64,8 +66,15 @@ class Answerer:
             reason=None if best or prediction else "no_words",
             topics=_rounded(explained.theta.tolist()) if explained else None,
             attention=_rounded(explained.attention.tolist()) if explained else None,
+            nearest=self._nearest(votes),
         )
         return Answered(suggestion, first, present)
+
+    def _nearest(self, votes: Votes | None) -> list[SimilarPost] | None:
+        if votes is None or not self.explain:
+            return None
+        found = votes.nearest.items()
+        return [SimilarPost(name, round(cosine, SCORE_DECIMALS)) for name, cosine in found]
 
     def _best(
         self, ranked: Iterable[_Ranked], left_out: AbstractSet[str]
@@ -94,7 +103,7 @@ class Answerer:
     def _fused(self, prediction: Prediction | None, votes: Votes) -> Iterator[_Ranked]:
         expected = {canonical: score for canonical, _, score, _ in self._expected(prediction)}
         for one in fuse(votes.shares, expected, self.voting.weight):
-            spelling = self.predictor.spellings.get(one.hashtag, one.hashtag)
+            spelling = self.predictor.spellings.get(one.hashtag) or self.spell(one.hashtag)
             yield one.hashtag, spelling, one.score, one.sources
 
 

@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.errors import WorkerError
-from worker.memory_entries import MAX_TAG_BYTES, Entry, packed
+from worker.memory_entries import Entry, hashtag, packed
 from worker.memory_lookup import look_up
+from worker.memory_names import Names
 from worker.memory_room import Sizes, new_answers, new_scratch, new_state
 from worker.memory_state import (
     AUTHOR,
@@ -30,6 +31,7 @@ from worker.memory_state import (
     HELD,
     NONE,
     ORIGINAL,
+    Batch,
     Ints,
     Keys,
     Longs,
@@ -38,8 +40,7 @@ from worker.memory_state import (
 )
 from worker.memory_tables import add, find_slots
 
-_FORMAT = 1
-_OBJECT = 56  # bytes that Python and a list add to a name
+_FORMAT = 2  # 2: hashtags as they are spelt, and ids of posts
 
 
 class MemoryMismatchError(WorkerError):
@@ -48,10 +49,13 @@ class MemoryMismatchError(WorkerError):
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """Shares of the votes by hashtag, the most first; `nearest` is the largest cosine, or 0."""
+    """Shares of the votes by hashtag, in canonical form, the most first.
+
+    `nearest` are the most similar posts by their ids with their cosines, the most similar first.
+    """
 
     shares: dict[str, float]
-    nearest: float
+    nearest: dict[str, float]
 
 
 class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +85,7 @@ class Memory:
         self._state = new_state(sizes)
         self._scratch = new_scratch(sizes, self.rules)
         self._answers = new_answers(sizes)
-        self._names = [b""] * len(self._state.tag_keys.keys)
+        self._names = Names(sizes)
 
     def voting_by(self, rules: Rules) -> Self:
         """Return the same memory with other rules: what is added to one, the other holds too."""
@@ -101,9 +105,8 @@ class Memory:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays, and the most that the names of the hashtags can take."""
-        names = len(self._names) * (MAX_TAG_BYTES + _OBJECT)
-        return names + sum(array.nbytes for array in self.arrays())
+        """Bytes of all arrays, and the most that names of posts and hashtags can take."""
+        return self._names.nbytes + sum(array.nbytes for array in self.arrays())
 
     def arrays(self) -> Iterator[npt.NDArray[Any]]:
         """Yield all arrays there are."""
@@ -118,12 +121,38 @@ class Memory:
             raise ValueError("a post without a hashtag has no vote; add those with one")
         for start in range(0, len(entries), self.sizes.batch):
             some = entries[start : start + self.sizes.batch]
-            batch, names = packed(some, self.sizes)
+            batch, spelt = packed(some, self.sizes)
             add(self._state, batch, self.most)
-            slots = _slots(self._state.tag_keys, batch.tags)
-            for slot, name in zip(slots.tolist(), names, strict=True):
-                if slot != NONE:  # its post may have left already
-                    self._names[slot] = name.encode()
+            self._name(some, batch, spelt)
+
+    def _name(self, entries: Sequence[Entry], batch: Batch, spelt: Sequence[str]) -> None:
+        """Keep the names of posts that were just added; some may have left already."""
+        state = self._state
+        for post, entry in zip(self._held(batch).tolist(), entries, strict=True):
+            if post != NONE:
+                self._names.posts[post] = entry.name.encode()
+        tags = _slots(state.tag_keys, batch.tags).tolist()
+        slots = _slots(state.spelling_keys, batch.spellings).tolist()
+        for tag, slot, spelling in zip(tags, slots, spelt, strict=True):
+            if slot != NONE:
+                self._names.note(tag, slot, spelling)
+
+    def _held(self, batch: Batch) -> Ints:
+        """Return the slots of posts, none where one is not held."""
+        held = np.empty(len(batch.ids), dtype=np.int32)
+        find_slots(self._state.ids, self._state.id_places, batch.ids, held)
+        return held
+
+    def spelling(self, canonical: str) -> str:
+        """Return how the posts that may vote for a hashtag spell it most often.
+
+        Of equals, what sorts first; a hashtag that is not held is spelt as it is given.
+        """
+        state = self._state
+        (tag,) = _slots(state.tag_keys, np.array([hashtag(canonical).key])).tolist()
+        if tag == NONE:
+            return canonical
+        return self._names.most_voted(tag, state.spelling_keys.uses, state.votes)
 
     def look_up(self, entries: Sequence[Entry]) -> list[Votes]:
         """Return what similar posts vote for; neither a post itself nor its repeats have a vote."""
@@ -136,14 +165,22 @@ class Memory:
         state, answers = self._state, self._answers
         batch, _ = packed(entries, self.sizes)
         slots, originals = (_slots(state.tokens, k) for k in (batch.tokens, batch.originals))
-        held = np.empty(len(entries), dtype=np.int32)
-        find_slots(state.ids, state.id_places, batch.ids, held)
-        look_up(LookUp(state, self.rules, batch, slots, originals, held, self._scratch, answers))
+        held, scratch = self._held(batch), self._scratch
+        look_up(LookUp(state, self.rules, batch, slots, originals, held, scratch, answers))
         for row in range(len(entries)):
             size = int(answers.sizes[row])
-            names = [self._names[slot].decode() for slot in answers.tags[row, :size].tolist()]
+            names = self._names.hashtags(answers.tags[row, :size])
             shares = answers.votes[row, :size] / answers.totals[row]
-            yield Votes(dict(zip(names, shares.tolist(), strict=True)), float(answers.nearest[row]))
+            yield Votes(dict(zip(names, shares.tolist(), strict=True)), self._nearest(row))
+
+    def _nearest(self, row: int) -> dict[str, float]:
+        """Return the most similar posts that have a name."""
+        posts, cosines = self._answers.nearest[row].tolist(), self._answers.cosines[row].tolist()
+        return {
+            name.decode(): cosine
+            for post, cosine in zip(posts, cosines, strict=True)
+            if post != NONE and (name := self._names.posts[post])
+        }
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is held, the first to leave first."""
@@ -151,7 +188,7 @@ class Memory:
         while post != NONE:
             slots = state.slots[post, : state.cells[post]]
             keys = state.tokens.keys[slots].tolist()
-            tags = state.tags[post, : state.tag_counts[post]].tolist()
+            spellings = state.spellings[post, : state.tag_counts[post]].tolist()
             yield Entry(
                 int(state.ids[post]),
                 float(state.times[post]),
@@ -159,7 +196,8 @@ class Memory:
                 keys[ORIGINAL],
                 keys[FIRST_TOKEN:],
                 state.counts[post, FIRST_TOKEN : len(keys)].tolist(),
-                [self._names[tag].decode() for tag in tags],
+                [self._names.spellings[slot].decode() for slot in spellings],
+                self._names.posts[post].decode(),
             )
             post = int(state.after[post])
 

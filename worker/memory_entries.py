@@ -2,16 +2,21 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from export.text import canonical_hashtag
 from worker.memory_room import Sizes
 from worker.memory_state import Batch
 
 MAX_TAG_BYTES = 140  # of a hashtag that is remembered, in UTF-8
+MAX_NAME_BYTES = 100  # of an id that is remembered as it is
 MOST_COUNTED = 255
+_HASHTAGS_KEPT = 1 << 14
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -19,7 +24,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
     `time` in seconds since the epoch; `author` is 0 where it is not known; `original` is that of
     the post itself where it repeats no other; each token occurs once, with its count. Hashtags are
-    in canonical form, each once and of at most `MAX_TAG_BYTES`; a post to be answered needs none.
+    as their author spelt them, no two of one canonical form, each of at most `MAX_TAG_BYTES`; a
+    post to be answered needs none. `name` is the post's id as it is; nothing where that is longer
+    than `MAX_NAME_BYTES`.
     """
 
     id: int
@@ -29,10 +36,25 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     tokens: list[int]
     counts: list[int]
     hashtags: list[str]
+    name: str = ""
+
+
+class Hashtag(NamedTuple):
+    """A hashtag in canonical form, and its key: no secret, since its name stands beside it."""
+
+    canonical: str
+    key: int
+
+
+@lru_cache(_HASHTAGS_KEPT)
+def hashtag(spelling: str) -> Hashtag:
+    """Return the hashtag that is spelt so."""
+    canonical = canonical_hashtag(spelling)
+    return Hashtag(canonical, _key(canonical))
 
 
 def packed(entries: Sequence[Entry], sizes: Sizes) -> tuple[Batch, list[str]]:
-    """Return entries as arrays, cut to their room, and the names of their hashtags."""
+    """Return entries as arrays, cut to their room, and how their hashtags are spelt."""
     tokens = [entry.tokens[: sizes.tokens] for entry in entries]
     counts = [entry.counts[: sizes.tokens] for entry in entries]
     names = [entry.hashtags[: sizes.hashtags] for entry in entries]
@@ -46,15 +68,16 @@ def packed(entries: Sequence[Entry], sizes: Sizes) -> tuple[Batch, list[str]]:
         tokens=np.array([token for some in tokens for token in some], dtype=np.int64),
         counts=np.array([min(n, MOST_COUNTED) for some in counts for n in some], dtype=np.uint8),
         tag_offsets=_offsets(names),
-        tags=np.array([tag_key(name) for name in flat], dtype=np.int64),
+        tags=np.array([hashtag(name).key for name in flat], dtype=np.int64),
+        spellings=np.array([_key(name) for name in flat], dtype=np.int64),
     )
     return batch, flat
 
 
-def tag_key(hashtag: str) -> int:
-    """Return the key of a hashtag: no secret, since its name stands beside it."""
+@lru_cache(_HASHTAGS_KEPT)
+def _key(name: str) -> int:
     return int.from_bytes(
-        hashlib.blake2b(hashtag.encode(), digest_size=8).digest(), "little", signed=True
+        hashlib.blake2b(name.encode(), digest_size=8).digest(), "little", signed=True
     )
 
 

@@ -20,7 +20,8 @@ from worker.messages import Output
 from worker.readers import reader
 from worker.settings import Settings
 
-FORM = 1
+FORM = 2
+FORMS = (1, FORM)  # in 1, hashtags are spelt in canonical form and posts have no name
 CLIENT_ID = "tagstream-memory"
 AT_ONCE = 5_000  # records of one poll
 SILENCE = 30.0  # seconds without a record before the broker counts as gone
@@ -40,7 +41,7 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 def memory_output(topic: str, key: bytes, signals: str, entry: Entry) -> Output:
-    """Return a post as the memory's topic keeps it: hashed tokens with counts, and hashtags."""
+    """Return a post as the memory's topic keeps it: hashed tokens with counts, hashtags, its id."""
     return Output(topic, key, _encode(_Kept(FORM, signals, entry)))
 
 
@@ -121,7 +122,7 @@ class MemoryLog:
                 kept = _decode(value or b"")
             except msgspec.DecodeError:
                 kept = None
-            if kept is None or (kept.form, kept.signals) != (FORM, self.memory.signals):
+            if kept is None or kept.form not in FORMS or kept.signals != self.memory.signals:
                 self.passed_over += 1
             elif kept.entry.hashtags:
                 yield kept.entry

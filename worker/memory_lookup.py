@@ -162,11 +162,29 @@ def _cosine(of: Vectors, weights: Floats, all_posts: float, post: int, length: f
 
 
 @compiled
+def _near(on: LookUp, heap: Heap, row: int, post: int, cosine: float) -> None:
+    """Write a post if it is among the most similar."""
+    posts, cosines = on.answers.nearest, on.answers.cosines
+    most = posts.shape[1]
+    at = most
+    while at > 0 and (
+        posts[row, at - 1] == NONE
+        or _better(heap, cosine, post, cosines[row, at - 1], posts[row, at - 1])
+    ):
+        at -= 1
+        if at + 1 < most:
+            posts[row, at + 1], cosines[row, at + 1] = posts[row, at], cosines[row, at]
+    if at < most:
+        posts[row, at], cosines[row, at] = post, cosine
+
+
+@compiled
 def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
     """Leave the voters and their scores in the heap, now best first; return how many."""
     state, rules, voters, original = on.state, on.rules, 0, on.originals[row]
     of = Vectors(state.cells, state.slots, state.counts, state.frequencies, state.log_lengths)
-    posts, weights, times, nearest = on.scratch.posts, on.scratch.weights, state.times, 0.0
+    posts, weights, times = on.scratch.posts, on.scratch.weights, state.times
+    on.answers.nearest[row] = NONE
     all_posts, now = 1.0 + state.log_lengths[ANY_POST], on.batch.times[row]
     for place in range(size):
         post = posts[place]
@@ -174,11 +192,10 @@ def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
             continue
         cosine = _cosine(of, weights, all_posts, post, length)
         if cosine > 0:
-            nearest = max(nearest, cosine)
+            _near(on, heap, row, post, cosine)
             age = max(now - times[post], 0.0) / (rules.scale * DAY)
             score = cosine * (1.0 + age) ** -rules.decay
             voters = _keep(heap, voters, rules.voters, post, score)
-    on.answers.nearest[row] = nearest
     for left in range(voters - 1, 0, -1):  # heap sort: the worst goes to the end
         worst, least = heap.posts[0], heap.values[0]
         _sift(heap, left, heap.posts[left], heap.values[left])

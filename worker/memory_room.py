@@ -23,16 +23,17 @@ class Sizes:
     """What a memory has room for.
 
     `posts` W; `tokens` and `hashtags` of one post; `different_tokens` and `different_hashtags` a
-    post that is held, on average over all; `suggested`, the most hashtags of an answer; `batch`,
-    the posts of one compiled call.
+    post that is held, on average over all; `suggested`, the most hashtags of an answer, and
+    `nearest`, the most similar posts that it names; `batch`, the posts of one compiled call.
     """
 
     posts: int = 100_000
     tokens: int = 40
     hashtags: int = 8
     different_tokens: int = 6
-    different_hashtags: int = 1
+    different_hashtags: int = 1  # and spellings of them
     suggested: int = 50
+    nearest: int = 3
     batch: int = 128
 
     @property
@@ -68,6 +69,7 @@ def new_state(sizes: Sizes) -> State:
         before=_ints(posts),
         after=_ints(posts),
         tags=np.zeros((posts, sizes.hashtags), dtype=np.int32),
+        spellings=np.zeros((posts, sizes.hashtags), dtype=np.int32),
         slots=np.zeros((posts, sizes.cells), dtype=np.int32),
         counts=np.zeros((posts, sizes.cells), dtype=np.uint8),
         newer=_ints(cells),
@@ -82,6 +84,8 @@ def new_state(sizes: Sizes) -> State:
         logs=np.array([np.log(1 + n) for n in range(posts + 2)]),
         frequencies=np.array([0.0, *(1 + np.log(n) for n in range(1, 256))]),
         tag_keys=_new_keys(sizes.hashtag_slots),
+        spelling_keys=_new_keys(sizes.hashtag_slots),
+        votes=np.zeros(sizes.hashtag_slots, dtype=np.int32),
     )
 
 
@@ -109,7 +113,8 @@ def new_answers(sizes: Sizes) -> Answers:
         votes=np.zeros(shape),
         sizes=_ints(sizes.batch),
         totals=np.zeros(sizes.batch),
-        nearest=np.zeros(sizes.batch),
+        nearest=np.full((sizes.batch, sizes.nearest), NONE, dtype=np.int32),
+        cosines=np.zeros((sizes.batch, sizes.nearest)),
     )
 
 

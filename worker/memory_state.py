@@ -52,6 +52,7 @@ class State(NamedTuple):
     before: Ints
     after: Ints
     tags: Ints  # [W, A], slots of `tag_keys`
+    spellings: Ints  # [W, A], slots of `spelling_keys`
     slots: Ints  # [W, C], slots of `tokens`; none where the author is not known
     counts: npt.NDArray[np.uint8]
     newer: Ints  # [W * C]
@@ -66,6 +67,8 @@ class State(NamedTuple):
     logs: Floats  # [W + 2], ln(1 + n)
     frequencies: Floats  # [256], 1 + ln n
     tag_keys: Keys
+    spelling_keys: Keys
+    votes: Ints  # how many posts spell a hashtag so and may vote for it
 
 
 class Batch(NamedTuple):
@@ -80,6 +83,7 @@ class Batch(NamedTuple):
     counts: npt.NDArray[np.uint8]
     tag_offsets: Longs
     tags: Longs
+    spellings: Longs
 
 
 class Rules(NamedTuple):
@@ -103,14 +107,16 @@ class Rules(NamedTuple):
 class Answers(NamedTuple):
     """What look-ups of B posts found: V hashtags a post, the most voted first.
 
-    `totals` [B] sums the votes for all hashtags, `nearest` [B] is the largest cosine.
+    `totals` [B] sums the votes for all hashtags; `nearest` [B, N] are the slots of the most similar
+    posts, the first of them first, or none.
     """
 
     tags: Ints  # [B, V], slots
     votes: Floats  # [B, V]
     sizes: Ints  # [B]
     totals: Floats
-    nearest: Floats
+    nearest: Ints
+    cosines: Floats  # [B, N]
 
 
 class Scratch(NamedTuple):

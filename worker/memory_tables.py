@@ -169,8 +169,10 @@ def _judge(state: State, post: int, place: int, most: int) -> None:
             break
         found += place_of_tag(state, cell // width, tag) != NONE
         cell, steps = state.newer[cell], steps + 1
-    bit = 1 << place
-    state.muted[post] = state.muted[post] | bit if found == most else state.muted[post] & ~bit
+    muted = found == most
+    if muted != bool(state.muted[post] >> place & 1):
+        state.muted[post] ^= 1 << place
+        state.votes[state.spellings[post, place]] += -1 if muted else 1
     votes = state.muted[post] != (1 << state.tag_counts[post]) - 1
     if votes and not state.linked[post]:
         _enter(state, post)
@@ -211,7 +213,9 @@ def remove(state: State, post: int, most: int) -> None:
         if slot != NONE:
             _release(state.tokens, slot)
     for place in range(state.tag_counts[post]):
+        state.votes[state.spellings[post, place]] -= 1 - (state.muted[post] >> place & 1)
         _release(state.tag_keys, state.tags[post, place])
+        _release(state.spelling_keys, state.spellings[post, place])
     _forget_place(state.ids, state.id_places, state.ids[post])
     before, after = state.before[post], state.after[post]
     if before == NONE:
@@ -238,7 +242,7 @@ def add(state: State, batch: Batch, most: int) -> None:
         while state.numbers[HELD] and (
             state.numbers[FREE_POSTS] == 0
             or state.tokens.left[0] < width
-            or state.tag_keys.left[0] < most_tags
+            or state.spelling_keys.left[0] < most_tags  # there are no more hashtags than these
         ):
             remove(state, state.numbers[FIRST_OUT], most)
         _add_one(state, batch, row, most)
@@ -288,3 +292,6 @@ def _fill(state: State, batch: Batch, row: int, post: int) -> None:
     state.tag_counts[post] = batch.tag_offsets[row + 1] - start
     for place in range(state.tag_counts[post]):
         state.tags[post, place] = _use(state.tag_keys, batch.tags[start + place])
+        spelling = _use(state.spelling_keys, batch.spellings[start + place])
+        state.spellings[post, place] = spelling
+        state.votes[spelling] += 1

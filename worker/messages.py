@@ -80,8 +80,18 @@ class ScoredHashtag(msgspec.Struct, frozen=True, omit_defaults=True):
     sources: list[str] | None = msgspec.field(default=None, name="from")
 
 
+class SimilarPost(msgspec.Struct, frozen=True):
+    """A post that is remembered, and how similar it is: the cosine, from 0 to 1."""
+
+    id: str
+    similarity: float
+
+
 class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to one post; `reason` tells why there are no suggestions.
+
+    Where asked to explain: `topics`, their shares; `attention`, a weight a word; with the memory
+    on, `nearest`, the three most similar posts that it holds, the most similar first.
 
     No clock and no sign of the cache: the same post, bundle and variant give the same bytes.
     """
@@ -93,6 +103,7 @@ class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     topics: list[float] | None = None
     attention: list[float] | None = None
+    nearest: list[SimilarPost] | None = None
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -63,8 +63,13 @@ def blocklist(settings: ModelSettings) -> Blocklist:
     return Blocklist(Path(settings.blocklist) if settings.blocklist else None)
 
 
-def answerer(predictor: Predictor, settings: ModelSettings, blocked: Blocklist) -> Answerer:
-    """Return what answers posts under these settings."""
+def answerer(
+    predictor: Predictor,
+    settings: ModelSettings,
+    blocked: Blocklist,
+    spell: Callable[[str], str] = str,
+) -> Answerer:
+    """Return what answers posts under these settings; `spell` is the memory's."""
     return Answerer(
         predictor,
         settings.top,
@@ -73,6 +78,7 @@ def answerer(predictor: Predictor, settings: ModelSettings, blocked: Blocklist) 
         settings.min_score,
         blocked,
         Voting.of(predictor.bundle.manifest.memory),
+        spell,
     )
 
 

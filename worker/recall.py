@@ -9,7 +9,7 @@ from typing import Self
 
 import structlog
 
-from export.text import canonical_hashtag, find_hashtags
+from export.text import canonical_hashtag, find_hashtags, spelt_hashtag
 from worker.event_time import event_time
 from worker.memory import Memory, Votes
 from worker.memory_entries import Entry
@@ -110,6 +110,10 @@ class Recall:
         self.metrics.oldest_seconds.set(0.0 if oldest is None else self.clock() - oldest)
         return memory
 
+    def spelling(self, hashtag: str) -> str:
+        """Return how the posts that are remembered spell a hashtag most often."""
+        return self._log.memory.spelling(hashtag) if self._log else hashtag
+
     def remember(self, post: Post, opinion: Opinion) -> tuple[Output, ...]:
         """Return the record by which all workers remember a post, if they shall."""
         if not opinion.entry.hashtags or not sampled(opinion.entry.id, self.settings.memory_share):
@@ -120,7 +124,7 @@ class Recall:
         return (memory_output(self.settings.memory_topic, post.id.encode(), name, opinion.entry),)
 
     def _entry(self, record: Record, post: Post) -> Entry:
-        return self._signals.entry(post, self._time(record, post), list(carried(post)))
+        return self._signals.entry(post, self._time(record, post), list(carried(post).values()))
 
     def _time(self, record: Record, post: Post) -> float:
         """Return when a post was written: it, or else its record, says so; it was not later."""
@@ -138,7 +142,11 @@ def sampled(key: int, share: float) -> bool:
     return key % 2**64 < share * 2**64
 
 
-def carried(post: Post) -> dict[str, None]:
-    """Return the hashtags that a post has already, in canonical form, each once, in their order."""
+def carried(post: Post) -> dict[str, str]:
+    """Return how a post spells the hashtags it has already, by canonical form, in their order."""
     in_text = find_hashtags(post.text) if "#" in post.text or "＃" in post.text else []
-    return dict.fromkeys(canonical_hashtag(tag) for tag in [*in_text, *(post.hashtags or [])])
+    spelt: dict[str, str] = {}
+    for tag in [*in_text, *map(spelt_hashtag, post.hashtags or [])]:
+        spelt.setdefault(canonical_hashtag(tag), tag)
+    spelt.pop("", None)
+    return spelt

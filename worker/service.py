@@ -145,8 +145,10 @@ def _responders(
                 prefix=settings.cache_prefix,
                 breaker=breaker,
             )
-        suggests = answerer(predictor, settings, blocked)
-        if recall is not None:
+        if recall is None:
+            suggests = answerer(predictor, settings, blocked)
+        else:
+            suggests = answerer(predictor, settings, blocked, recall.spelling)
             _tell_voting(settings, predictor.bundle)
         return Responder(intake, suggests, cache, settings, metrics, scoreboard, recall)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from export.text import new_tokenizer, pointers
-from worker.memory_entries import MAX_TAG_BYTES, Entry
+from worker.memory_entries import MAX_NAME_BYTES, MAX_TAG_BYTES, Entry, hashtag
 from worker.messages import Post
 
 Signal = Literal["text", "context", "author"]
@@ -69,7 +69,7 @@ class Signals:
         return f"{','.join(kind for kind in SIGNALS if kind in self.kinds)} {self._hash('key'):x}"
 
     def entry(self, post: Post, time: float, hashtags: Sequence[str]) -> Entry:
-        """Return what the memory reads of a post with these hashtags, in canonical form.
+        """Return what the memory reads of a post with these hashtags, as they are spelt.
 
         `time` in seconds since the epoch.
         """
@@ -81,7 +81,8 @@ class Signals:
             self._hash(f"of {post.original or post.id}"),
             [self._hash(token) for token in counts],
             list(counts.values()),
-            [tag for tag in hashtags if len(tag.encode()) <= MAX_TAG_BYTES],
+            [tag for tag in hashtags if _fits(tag) and _fits(hashtag(tag).canonical)],
+            post.id if len(post.id.encode()) <= MAX_NAME_BYTES else "",
         )
 
     def same_text(self, entry: Entry) -> int | None:
@@ -108,6 +109,10 @@ class Signals:
                     yield f"link {domain}"
         if "text" in self.kinds:
             yield from (piece for piece, _ in self._split(self._normalise(post.text)))
+
+
+def _fits(name: str) -> bool:
+    return len(name.encode()) <= MAX_TAG_BYTES
 
 
 def domain_of(link: str) -> str:

@@ -65,6 +65,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
         wait_until(lambda: sum(w.answered for w in workers) >= received.messages, 10)
         answered = [worker.answered for worker in workers]
         hits = sum(int(worker.metric("tagstream_cache_hits_total")) for worker in workers)
+        remembered = int(max(worker.metric("tagstream_memory_posts") for worker in workers))
         codes = [worker.stop() for worker in workers]
         if any(codes):
             raise ServiceError(f"workers ended with {codes}; see {STATE}/worker-*.log")
@@ -74,6 +75,7 @@ def demo(tweets: Path | None) -> dict[str, Any]:
         }
     more = {
         "cache_hits": hits,
+        "memory": f"on, {remembered:,} posts remembered: those sent have no hashtags left",
         "answered_by_worker": {f"worker {i}": count for i, count in enumerate(answered)},
         **_optimum(corpus),
         "bundle": Registry(registry).resolve(CHAMPION).name,

@@ -31,12 +31,12 @@ def ask(stream: Stream, answers: Answers, name: str) -> set[tuple[str, ...]]:
         for answer in answers
         if answer.id in ids
         for tag in answer.suggestions
-        if tag.hashtag == FRESH.casefold()
+        if tag.hashtag == FRESH
     } | {() for answer in answers if answer.id in ids and not knows(answer.suggestions)}
 
 
 def knows(suggestions: list[ScoredHashtag]) -> bool:
-    return any(tag.hashtag == FRESH.casefold() for tag in suggestions)
+    return any(tag.hashtag == FRESH for tag in suggestions)
 
 
 def test_what_one_worker_read_all_workers_suggest(stream: Stream, bundle_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from kafka import KafkaAdminClient
 
@@ -14,7 +15,7 @@ from tests.support.streams import Stream
 from worker.errors import StartupFailedError
 from worker.memory import Memory
 from worker.memory_entries import Entry
-from worker.memory_log import memory_log, memory_output
+from worker.memory_log import FORM, memory_log, memory_output
 from worker.memory_room import Sizes
 from worker.settings import Settings
 
@@ -112,6 +113,30 @@ def test_records_of_another_key_are_no_memory_to_start_with(
         memory_log(settings(addresses), topic, made),
     ):
         pass
+
+
+def test_a_record_of_the_first_form_spells_hashtags_in_canonical_form(
+    addresses: Addresses, unique: str, tmp_path: Path, topic: str
+) -> None:
+    post = [1, 1_000.0, 0, 1, [7], [1], ["sea"]]
+    with Stream(addresses, unique, tmp_path).producer() as producer:
+        producer.send(topic, key=b"key", value=msgspec.msgpack.encode([1, "mine", post]))
+        producer.flush()
+    with memory_log(settings(addresses), topic, made) as log:
+        assert list(log.memory.entries()) == [Entry(1, 1_000.0, 0, 1, [7], [1], ["sea"], "")]
+        assert log.memory.spelling("sea") == "sea"
+
+
+def test_a_record_of_a_form_to_come_is_passed_over(
+    addresses: Addresses, unique: str, tmp_path: Path, topic: str
+) -> None:
+    with memory_log(settings(addresses), topic, made) as log:
+        with Stream(addresses, unique, tmp_path).producer() as producer:
+            value = msgspec.msgpack.encode([FORM + 1, "mine", entries(1, 2)[0]])
+            producer.send(topic, key=b"key", value=value)
+            producer.flush()
+        assert wait_until(lambda: (log.follow(), log.passed_over)[1] == 1, 30)
+        assert len(log.memory) == 0
 
 
 def test_a_topic_of_several_partitions_is_no_log(addresses: Addresses, unique: str) -> None:

@@ -41,13 +41,14 @@ class Bench:
         self.stream, self.metrics = stream, Metrics()
         self.settings = Settings(
             bootstrap_servers=stream.addresses.kafka, input_topic=stream.posts,
-            registry=str(shelf.root), warm_up=0, top=50,
+            registry=str(shelf.root), warm_up=0, top=50, explain=True,
         )  # fmt: skip
         self.recall = Recall(self.settings, self.metrics)
         self.models = FollowedModel(self.settings, self._responder, self.metrics, 0.0)
 
     def _responder(self, predictor: Predictor) -> Responder:
-        answers = answerer(predictor, self.settings, blocklist(self.settings))
+        blocked = blocklist(self.settings)
+        answers = answerer(predictor, self.settings, blocked, self.recall.spelling)
         intake = Intake.of(self.settings)
         return Responder(intake, answers, NoCache(), self.settings, self.metrics, self.recall)
 
@@ -111,3 +112,24 @@ def test_other_rules_vote_as_soon_as_their_bundle_serves(bench: Bench, shelf: Re
     weighed = bench.scores()
     assert weighed["new"] == pytest.approx(fading["new"] / 4, abs=1e-4)
     assert len(bench.recall.follow()) == 2
+
+
+def test_a_hashtag_is_suggested_as_people_spell_it_and_similar_posts_are_named(
+    bench: Bench,
+) -> None:
+    written = {"1": "#SeaSide", "2": "#seaside", "5": "#SeaSide"}
+    bench.remember(
+        *(record(i, f"{WORDS} {tag}") for i, tag in written.items()),
+        record("6", "hills and woods #Hike"),
+    )
+    answer, _ = bench.answered(record("asked", f"{WORDS} tomorrow"))
+    assert answer.suggestions[0].hashtag == "SeaSide"
+    assert answer.suggestions[0].sources == ["memory"]
+    assert {one.id for one in answer.nearest or []} == {"1", "2", "5"}
+    assert all(0.5 < one.similarity < 1 for one in answer.nearest or [])
+
+
+def test_a_hashtag_of_the_field_is_spelt_as_one_in_a_text(bench: Bench) -> None:
+    value = post("7", WORDS, hashtags=["＃Sea\tSide", "", "#"], author="one")
+    bench.remember(Record("tweets", 0, 0, b"7", value))
+    assert next(iter(bench.scores())) == "Sea Side"

@@ -13,6 +13,7 @@ from worker.memory_room import Sizes
 from worker.memory_state import Rules
 
 FEW = st.integers(1, 3)
+HASHTAGS = ["a", "b", "c", "d", "ss"]
 Batches = list[list[Entry]]
 
 
@@ -28,7 +29,8 @@ def entries(draw: st.DrawFn) -> Entry:
         1_000 + draw(st.sampled_from([number, number, number, 1, 2])),
         tokens,
         [draw(st.sampled_from([1, 1, 2, 300])) for _ in tokens],
-        draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True)),
+        draw(st.lists(st.sampled_from("aAbBcdß"), min_size=1, max_size=3, unique_by=str.casefold)),
+        draw(st.sampled_from([f"post {number}"] * 3 + [""])),
     )
 
 
@@ -58,10 +60,11 @@ ROOMY = Sizes(posts=100, tokens=5, hashtags=3, batch=4)
 MOST = st.integers(1, 3)
 
 
-def agree(found: Votes, due: dict[str, float]) -> None:
-    assert list(found.shares) == list(due)
-    for tag, share in found.shares.items():
-        assert math.isclose(share, due[tag], rel_tol=1e-12)
+def agree(found: Votes, due: Votes) -> None:
+    for one, other in ((found.shares, due.shares), (found.nearest, due.nearest)):
+        assert list(one) == list(other)
+        for name, value in one.items():
+            assert math.isclose(value, other[name], rel_tol=1e-12)
 
 
 @settings(max_examples=400)
@@ -76,6 +79,8 @@ def test_compiled_and_plain_agree_on_any_stream(
         memory.add(batch)
         plain.add(batch)
         assert list(memory.entries()) == list(plain.held.values())
+        for tag in HASHTAGS:
+            assert memory.spelling(tag) == plain.spelling(tag)
 
 
 @given(STREAMS, ROOMS)
@@ -114,6 +119,7 @@ def test_votes_depend_on_what_is_held_and_on_no_order(
     random.shuffle(mixed)
     other.add(mixed)
     assert one.look_up(held) == other.look_up(held)
+    assert [one.spelling(tag) for tag in HASHTAGS] == [other.spelling(tag) for tag in HASHTAGS]
 
 
 @given(STREAMS, ROOMS, RULES, MOST)

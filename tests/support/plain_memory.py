@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from export.text import canonical_hashtag
+from worker.memory import Votes
 from worker.memory_entries import Entry
 from worker.memory_lookup import FIXED
 from worker.memory_room import Sizes
@@ -31,15 +33,17 @@ class PlainMemory:
                 entry.tokens[: self.sizes.tokens],
                 [min(n, 255) for n in entry.counts[: self.sizes.tokens]],
                 entry.hashtags[: self.sizes.hashtags],
+                entry.name,
             )  # fmt: skip
 
-    def look_up(self, entry: Entry) -> dict[str, float]:
-        """Return shares, the most first."""
+    def look_up(self, entry: Entry) -> Votes:
+        """Return shares, the most first, and the most similar posts."""
         weights = self._weights(entry)
-        scored = []
+        scored, similar = [], []
         for post in self._candidates(entry, weights):
             cosine = self._cosine(weights, post)
             if cosine > 0:
+                similar.append((cosine, post))
                 age = max(entry.time - post.time, 0.0) / (self.rules.scale * DAY)
                 scored.append((cosine * (1.0 + age) ** -self.rules.decay, post))
         scored.sort(key=lambda pair: (pair[0], *_newness(pair[1])), reverse=True)
@@ -47,19 +51,37 @@ class PlainMemory:
         total = 0.0
         for score, post in scored[: self.rules.voters]:
             vote = score**self.rules.power * float(len(post.hashtags)) ** -self.rules.sharing
-            for tag in self._voted(post):
+            for tag in map(canonical_hashtag, self._voted(post)):
                 votes[tag] = votes.get(tag, 0.0) + vote
                 total += vote
         ranked = sorted(votes.items(), key=lambda pair: -pair[1])[: self.sizes.suggested]
-        return {tag: vote / total for tag, vote in ranked}
+        similar.sort(key=lambda pair: (pair[0], *_newness(pair[1])), reverse=True)
+        nearest = similar[: self.sizes.nearest]
+        return Votes(
+            {tag: vote / total for tag, vote in ranked},
+            {post.name: cosine for cosine, post in nearest if post.name},
+        )
+
+    def spelling(self, canonical: str) -> str:
+        """Return how posts spell a hashtag most often, those first that may vote for it."""
+        written = [
+            (-(tag in self._voted(post)), tag)
+            for post in self.held.values()
+            for tag in post.hashtags
+            if canonical_hashtag(tag) == canonical
+        ]
+        votes = Counter[str]()
+        for vote, tag in written:
+            votes[tag] += vote
+        return min(votes, key=lambda tag: (votes[tag], tag), default=canonical)
 
     def _full(self) -> bool:
         keys = {k for e in self.held.values() for k in (*e.tokens, e.original, e.author) if k}
-        tags = {tag for e in self.held.values() for tag in e.hashtags}
+        spellings = {tag for e in self.held.values() for tag in e.hashtags}
         return (
             len(self.held) == self.sizes.posts
             or self.sizes.token_slots - 1 - len(keys) < self.sizes.cells
-            or self.sizes.hashtag_slots - len(tags) < self.sizes.hashtags
+            or self.sizes.hashtag_slots - len(spellings) < self.sizes.hashtags
         )
 
     def _newest(self) -> list[Entry]:
@@ -76,8 +98,8 @@ class PlainMemory:
             and _newness(other) > _newness(post)
             and other.time - post.time < HOUR
         ]
-        counts = Counter(tag for other in later for tag in other.hashtags)
-        return [tag for tag in post.hashtags if counts[tag] < self.most]
+        counts = Counter(canonical_hashtag(tag) for other in later for tag in other.hashtags)
+        return [tag for tag in post.hashtags if counts[canonical_hashtag(tag)] < self.most]
 
     def _weights(self, entry: Entry) -> dict[int, float]:
         """Return the weights of a post's tokens by the frequencies of the moment."""

@@ -1,11 +1,21 @@
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
 from worker.answers import Answerer
-from worker.messages import MAX_ID_BYTES, Post, Record, Suggestion, suggestion_output
+from worker.memory import Votes
+from worker.messages import (
+    MAX_ID_BYTES,
+    Post,
+    Record,
+    SimilarPost,
+    Suggestion,
+    suggestion_output,
+)
 from worker.predictor import Prediction, Predictor
+from worker.voting import Voting
 
 
 def prediction(rows: Sequence[int] = range(8)) -> Prediction:
@@ -84,6 +94,42 @@ def test_topics_and_attention_go_along_only_when_asked_for(predictor: Predictor)
     explained = Answerer(predictor, explain=True).suggest(Post("1", "x"), prediction())
     assert explained.topics == [0.1235, 0.8765]
     assert explained.attention == [0.3333, 0.6667]
+
+
+VOTES = Votes({"brandnew": 0.6, "other": 0.4}, {"7": 0.98765, "8": 0.5})
+
+
+def test_the_memory_spells_what_the_model_does_not_know(predictor: Predictor) -> None:
+    known = predictor.hashtags[3]
+    votes = Votes({"brandnew": 0.6, known.canonical: 0.4}, {})
+    answerer = Answerer(predictor, top=2, voting=Voting(weight=0.0), spell=str.upper)
+    assert suggested(answerer.suggest(Post("1", "x"), prediction(), votes)) == [
+        "BRANDNEW",
+        known.spelling,
+    ]
+
+
+def test_similar_posts_go_along_only_when_asked_for(predictor: Predictor) -> None:
+    plain, explained = Answerer(predictor), Answerer(predictor, explain=True)
+    similar = [SimilarPost("7", 0.9877), SimilarPost("8", 0.5)]
+    post = Post("1", "x")
+    assert plain.suggest(post, prediction(), VOTES).nearest is None
+    assert explained.suggest(post, prediction(), VOTES).nearest == similar
+    assert explained.suggest(post, None, VOTES).nearest == similar
+    assert explained.suggest(post, prediction()).nearest is None
+
+
+def test_without_the_memory_an_answer_has_nothing_of_it(predictor: Predictor) -> None:
+    answer = Answerer(predictor, top=1, explain=True).suggest(Post("1", "x"), prediction())
+    spelling = spellings(predictor, [0])[0]
+    assert (
+        msgspec.json.encode(answer)
+        == (
+            f'{{"id":"1","suggestions":[{{"hashtag":"{spelling}","score":0.9}}],'
+            f'"model":"{answer.model}","variant":"cpu-fp32",'
+            '"topics":[0.1235,0.8765],"attention":[0.3333,0.6667]}'
+        ).encode()
+    )
 
 
 def test_a_post_without_words_is_told_so(predictor: Predictor) -> None:

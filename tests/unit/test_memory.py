@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from worker.memory import Memory, MemoryMismatchError
-from worker.memory_entries import MAX_TAG_BYTES, Entry
+from worker.memory_entries import MAX_NAME_BYTES, MAX_TAG_BYTES, Entry
 from worker.memory_room import Sizes
 from worker.messages import Post
 from worker.signals import Signals
@@ -59,6 +59,47 @@ def test_no_post_of_the_future_gains_by_it() -> None:
     known = memory(post("now", time=0.0), post("later", time=86_400.0))
     found = shares(known, post("", time=0.0))
     assert found["now"] == pytest.approx(found["later"])
+
+
+def spelt(*spellings: str, author: str | None = None, time: float = 0.0) -> list[Entry]:
+    return [post(spelling, author=author, time=time) for spelling in spellings]
+
+
+class TestNames:
+    def test_a_hashtag_is_spelt_as_most_posts_spell_it(self) -> None:
+        known = memory(*spelt("SeaSide", "seaside", "SeaSide", "SEASIDE"))
+        assert shares(known, post("")) == {"seaside": 1.0}
+        assert known.spelling("seaside") == "SeaSide"
+
+    def test_of_equals_what_sorts_first_whatever_came_first(self) -> None:
+        for spellings in (("Sea", "SEA"), ("SEA", "Sea")):
+            assert memory(*spelt(*spellings)).spelling("sea") == "SEA"
+
+    def test_a_spelling_is_forgotten_with_its_posts(self) -> None:
+        known = Memory(Sizes(posts=3))
+        known.add(spelt("Sea", "Sea", "SEA"))
+        assert known.spelling("sea") == "Sea"
+        known.add(spelt("SEA"))
+        assert known.spelling("sea") == "SEA"
+        known.add(spelt("hill", "Hill", "hill"))
+        assert (known.spelling("sea"), known.spelling("hill")) == ("sea", "hill")
+
+    def test_one_author_does_not_take_a_spelling_over(self) -> None:
+        known = memory(*spelt(*["sEa"] * 9, author="bot", time=9.0), *spelt("Sea", "Sea"), most=1)
+        assert known.spelling("sea") == "Sea"
+
+    def test_the_most_similar_posts_are_named_the_most_similar_first(self) -> None:
+        texts = {"far": "waves", "same": SEA, "near": "waves over the harbour", "none": "hills"}
+        asked = post("", time=2.0)
+        known = memory(*(post(text=text, name=name) for name, text in texts.items()))
+        (votes,) = known.look_up([asked])
+        assert list(votes.nearest) == ["same", "near", "far"]
+        assert 1 > votes.nearest["same"] > votes.nearest["near"] > votes.nearest["far"] > 0
+
+    def test_a_post_is_named_unless_its_id_is_too_long(self) -> None:
+        fits, long = ("é" * (MAX_NAME_BYTES // 2), "é" * (MAX_NAME_BYTES // 2 + 1))
+        (votes,) = memory(post(name=fits), post(name=long)).look_up([post("")])
+        assert list(votes.nearest) == [fits]
 
 
 HONEST = [post("sea", time=float(second)) for second in range(20)]
@@ -123,6 +164,7 @@ class TestBounds:
 
     def test_a_hashtag_too_long_is_not_remembered(self) -> None:
         assert post("é" * MAX_TAG_BYTES).hashtags == []
+        assert post("ŉ" * (MAX_TAG_BYTES // 2)).hashtags == []  # its canonical form is longer
 
     def test_a_post_without_a_hashtag_is_refused_and_none_beside_it_is_added(self) -> None:
         known = memory()

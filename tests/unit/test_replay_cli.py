@@ -158,9 +158,9 @@ def test_a_choice_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_each_weight_is_tried_as_it_will_be_used() -> None:
-    votes = Votes({"a": 0.5, "b": 0.3, "c": 0.2}, 1.0)
+    votes = Votes({"a": 0.5, "b": 0.3, "c": 0.2}, {})
     model = {"b": 0.4, "d": 0.9}
     due = [fused(votes, model, weight)[:1] for weight in WEIGHTS]
     assert first_of_each(votes, model) == due
     assert len({name for [name] in due}) == 2
-    assert first_of_each(Votes({}, 0.0), {}) == [[] for _ in WEIGHTS]
+    assert first_of_each(Votes({}, {}), {}) == [[] for _ in WEIGHTS]
