@@ -26,8 +26,8 @@ def replay(corpus: Path, results: Path, without: str, memory: Path | None, **val
 
     The bundle must have been learned from CORPUS's train split alone. Beside it stand the memory of
     recent posts and both together, for each set of signals, guarded and not, with posts seen late,
-    and with the clocks of all sources set to one start. Rows go to the folder RESULTS, and a
-    picture of F1@1 over time.
+    and with the clocks of all sources set to one start. The memory votes as --memory says, or else
+    the bundle. Rows go to the folder RESULTS, and a picture of F1@1 over time.
     """
     from trainer.memory_fit import MemoryChoice  # noqa: PLC0415 - torch and numba load slowly
     from trainer.replay_picture import draw  # noqa: PLC0415
@@ -36,9 +36,11 @@ def replay(corpus: Path, results: Path, without: str, memory: Path | None, **val
     from trainer.results import merge_rows  # noqa: PLC0415
     from worker.models import load_predictor  # noqa: PLC0415
 
-    choice = MemoryChoice.load(memory) if memory else MemoryChoice()
+    predictor = load_predictor(ModelSettings(**values))
+    served = MemoryChoice.of(predictor.bundle.manifest.memory)
+    choice = MemoryChoice.load(memory) if memory else served
     command = shlex.join(["trainer", *told(sys.argv[1:])])
-    replays = Replays(corpus, load_predictor(ModelSettings(**values)), choice, command)
+    replays = Replays(corpus, predictor, choice, command)
     file, replayed = results / f"{corpus.name}.json", []
     table = Table("replay", "signals", "method", "F1@1", "F1@5", "Hit@5", title=corpus.name)
     for way in ways(tuple(filter(None, without.split(",")))):
