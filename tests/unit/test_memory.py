@@ -2,11 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from worker.memory import Memory, MemoryMismatchError
 from worker.memory_entries import MAX_NAME_BYTES, MAX_TAG_BYTES, Entry
+from worker.memory_names import Names
 from worker.memory_room import Sizes
 from worker.messages import Post
 from worker.signals import Signals
@@ -83,6 +85,12 @@ class TestNames:
         assert known.spelling("sea") == "SEA"
         known.add(spelt("hill", "Hill", "hill"))
         assert (known.spelling("sea"), known.spelling("hill")) == ("sea", "hill")
+
+    def test_a_hashtag_that_comes_back_to_its_slots_has_its_name_again(self) -> None:
+        names, slot = Names(Sizes(posts=2)), np.array([0], dtype=np.int32)
+        for spelling, at in (("Sea", 0), ("Hill", 1), ("Sea", 0)):
+            names.note(0, at, spelling)
+            assert names.hashtags(slot) == [spelling.casefold()]
 
     def test_one_author_does_not_take_a_spelling_over(self) -> None:
         known = memory(*spelt(*["sEa"] * 9, author="bot", time=9.0), *spelt("Sea", "Sea"), most=1)
