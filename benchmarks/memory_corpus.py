@@ -16,7 +16,6 @@ from export.bundle import read_bundle
 from export.text import canonical_hashtag
 from trainer.replay import Delay, Scores, fused, probabilities, votes
 from trainer.timeline import Moment, joined, read_entries, timeline
-from worker.answers import Answerer
 from worker.memory import Memory
 from worker.memory_entries import Entry
 from worker.memory_log import memory_output
@@ -25,6 +24,7 @@ from worker.messages import decode_suggestion
 from worker.predictor import Predictor
 from worker.settings import Settings
 from worker.signals import SIGNALS, Signals
+from worker.voting import Voting
 
 WORKERS, RATE = 3, 300.0  # posts a second
 LATE = ("tagstream_end_to_end_latency_seconds", "tagstream_memory_visibility_seconds")
@@ -119,5 +119,5 @@ def _replayed(
     """Return what model and memory together suggest, each post seen so late."""
     expected = probabilities(predictor, [moment.post.text for moment in posts])
     found = votes(entries, asked, [Memory(Sizes(posts=len(entries)))], delay)
-    weight = Answerer(predictor).weight
+    weight = Voting.of(predictor.bundle.manifest.memory).weight
     return [fused(answer, model, weight) for (answer,), model in zip(found, expected, strict=True)]

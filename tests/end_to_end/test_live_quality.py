@@ -10,13 +10,13 @@ from deploy.local.process import wait_until
 from deploy.local.worker import WorkerProcess
 from tests.support.streams import Stream, post
 from trainer.replay import Delay, fused, probabilities, votes
-from worker.answers import Answerer
 from worker.memory import Memory
 from worker.memory_room import Sizes
 from worker.messages import Post
 from worker.predictor import Predictor
 from worker.quality import Score, score
 from worker.signals import Signals
+from worker.voting import Voting
 
 EVENTS, EACH, WORDS = 30, 20, 5
 RATE = 120.0  # posts a second
@@ -54,7 +54,7 @@ def streamed(stream: Stream) -> list[tuple[float, Post]]:
 
 def replayed(sent: list[tuple[float, Post]], predictor: Predictor, delay: Delay) -> list[Score]:
     """Score the posts as `trainer replay` does."""
-    signals, weight = Signals(), Answerer(predictor).weight
+    signals, weight = Signals(), Voting().weight
     tags = [[tag.casefold() for tag in one.hashtags or ()] for _, one in sent]
     entries = [signals.entry(one, at, own) for (at, one), own in zip(sent, tags, strict=True)]
     expected = probabilities(predictor, [one.text for _, one in sent])

@@ -22,6 +22,7 @@ from worker.models import FollowedModel, answerer, blocklist
 from worker.predictor import Predictor
 from worker.recall import Recall
 from worker.responder import Responder
+from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Metrics
 
@@ -44,13 +45,16 @@ class Bench:
             registry=str(shelf.root), warm_up=0, top=50, explain=True,
         )  # fmt: skip
         self.recall = Recall(self.settings, self.metrics)
+        self.board = Scoreboard(self.metrics)
         self.models = FollowedModel(self.settings, self._responder, self.metrics, 0.0)
 
     def _responder(self, predictor: Predictor) -> Responder:
         blocked = blocklist(self.settings)
         answers = answerer(predictor, self.settings, blocked, self.recall.spelling)
         intake = Intake.of(self.settings)
-        return Responder(intake, answers, NoCache(), self.settings, self.metrics, self.recall)
+        return Responder(
+            intake, answers, NoCache(), self.settings, self.metrics, self.board, self.recall
+        )
 
     def answered(self, one: Record) -> tuple[Suggestion, Output]:
         (output,) = self.models.current().respond([one])

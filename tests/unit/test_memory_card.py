@@ -97,7 +97,7 @@ def test_a_bundle_with_rules_shares_the_files_of_the_old_one(
     assert new.name == made.digest != old.name
     assert made.files == bundle.files
     assert made.manifest.memory == FITTED.card
-    shared = [(old / name).samefile(new / name) for name in bundle.files]
+    shared = [Path(str(old / name)).samefile(str(new / name)) for name in bundle.files]
     assert shared == [links] * len(shared)
     assert read_bundle(old).manifest.memory is None
     assert with_memory(old, FITTED.card) == new

@@ -22,7 +22,7 @@ def remembered(post: Post, **settings: Any) -> bool:  # noqa: ANN401
     """Say whether a worker of these settings publishes a record of a post."""
     recall = Recall(Settings(**settings), Metrics())
     entry = recall._signals.entry(post, 0.0, post.hashtags or [])
-    return bool(recall.remember(post, Opinion(entry, Votes({}, 0.0))))
+    return bool(recall.remember(post, Opinion(entry, Votes({}, {}))))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])

@@ -53,7 +53,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replayed(stream: Path, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a replay with what was fitted before it."""
     folder = tmp_path_factory.mktemp("results")
-    shelf = Path(shutil.copytree(registry.root, folder / "registry"))
+    shelf = Path(shutil.copytree(str(registry.root), folder / "registry"))
     into = ("--registry", shelf, "--assign", "challenger")
     fitted = trainer("fit-memory", stream, folder / "memory.json", *into)
     assert fitted.exit_code == 0, fitted.output
