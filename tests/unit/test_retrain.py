@@ -111,10 +111,11 @@ def test_it_is_judged_on_what_neither_has_seen(
     registry = registry_of(folder)
     until = read_bundle(registry.resolve(CHAMPION)).manifest.data.dev_last
     shutil.rmtree(folder / "posts")
-    collect(folder / "posts", [*OLD[:50], *OLD[-80:], *NEW[:20]])  # the newest tenth reaches back
+    collect(folder / "posts", OLD[:585])  # the champion's dev ends amid the newest tenth of these
     result = retrain(folder, "--json", **{"held-out": 1})
     report = report_of(result)
     later = [post for post in seen["test"] if post.created_at > until]
+    assert 0 < len(later) < len(seen["test"])
     assert report["evidence"]["posts"] == len(later)
 
 
