@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def probabilities(predictor: Predictor, texts: Sequence[str]) -> list[Probabilit
 
 def fused(found: Votes, model: Probabilities, weight: float) -> list[str]:
     """Return the hashtags that both together suggest, the best first."""
-    return [one.hashtag for one in fuse(found.shares, model, weight)[:RANKS]]
+    return [one.hashtag for one in islice(fuse(found.shares, model, weight), RANKS)]
 
 
 @dataclass(frozen=True)

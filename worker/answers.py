@@ -18,7 +18,10 @@ _Ranked = tuple[str, str, float, list[str] | None]  # canonical, as it is spelt,
 
 
 class Answered(NamedTuple):
-    """The answer to a post; `first`, the five best whatever it carries; `carried`, what it does."""
+    """The answer to a post, and the hashtags it carries already.
+
+    If there are any, `first` are the five best before those are left out.
+    """
 
     suggestion: Suggestion
     first: list[Ranked]
@@ -56,7 +59,7 @@ class Answerer:
         """Answer a post by its prediction, none where it has no words, and by votes if any."""
         ranked = self._expected(prediction) if votes is None else self._fused(prediction, votes)
         present = carried(post).keys()
-        best, first = self._best(ranked, frozenset() if self.keep_present else present)
+        best, first = self._best(ranked, present)
         explained = prediction if self.explain else None
         suggestion = Suggestion(
             post.id,
@@ -77,17 +80,19 @@ class Answerer:
         return [SimilarPost(name, round(cosine, SCORE_DECIMALS)) for name, cosine in found]
 
     def _best(
-        self, ranked: Iterable[_Ranked], left_out: AbstractSet[str]
+        self, ranked: Iterable[_Ranked], present: AbstractSet[str]
     ) -> tuple[list[ScoredHashtag], list[Ranked]]:
-        """Return what is suggested, and the five best with what is left out."""
+        """Return what is suggested, and what a post's own hashtags are compared with, if any."""
         best: list[ScoredHashtag] = []
         first: list[Ranked] = []
+        compared = RANKS if present else 0
+        left_out = frozenset() if self.keep_present else present
         for canonical, spelling, score, sources in ranked:
-            if (len(best) == self.top and len(first) == RANKS) or score < self.min_score:
+            if (len(best) == self.top and len(first) == compared) or score < self.min_score:
                 break
             if canonical in self.blocklist:
                 continue
-            if len(first) < RANKS:
+            if len(first) < compared:
                 first.append(Ranked(canonical, Source.of(sources)))
             if len(best) < self.top and canonical not in left_out:
                 best.append(ScoredHashtag(spelling, round(score, SCORE_DECIMALS), sources))
@@ -96,8 +101,10 @@ class Answerer:
     def _expected(self, prediction: Prediction | None) -> Iterator[_Ranked]:
         if prediction is None:
             return
-        for row, score in zip(prediction.hashtags, prediction.scores.tolist(), strict=True):
-            hashtag = self.predictor.hashtags[row]
+        hashtags = self.predictor.hashtags
+        rows, scores = prediction.hashtags.tolist(), prediction.scores.tolist()
+        for row, score in zip(rows, scores, strict=True):
+            hashtag = hashtags[row]
             yield hashtag.canonical, hashtag.spelling, score, None
 
     def _fused(self, prediction: Prediction | None, votes: Votes) -> Iterator[_Ranked]:

@@ -1,6 +1,6 @@
 """Two opinions on one post: what recent posts vote for, and what the model expects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -21,22 +21,20 @@ class Fused:
 
 def fuse(
     shares: Mapping[str, float], probabilities: Mapping[str, float], weight: float
-) -> list[Fused]:
+) -> Iterator[Fused]:
     """Rank hashtags by (share + weight · probability) / (1 + weight), the best first.
 
     Hashtags that the model does not know count as improbable. Where nobody votes, as while the
     memory is empty, scores are the model's probabilities. Of equals those come first that the
     memory names first, then those that the model does.
     """
-    names = dict.fromkeys([*shares, *probabilities])
-    fused = [
-        Fused(
-            name,
-            (share + weight * probability) / (1 + weight) if shares else probability,
-            share,
-            probability,
-        )
-        for name in names
-        for share, probability in [(shares.get(name, 0.0), probabilities.get(name, 0.0))]
-    ]
-    return sorted(fused, key=lambda one: -one.score)
+    whole = 1 + weight
+    scores = {
+        name: (share + weight * probabilities.get(name, 0.0)) / whole
+        for name, share in shares.items()
+    }
+    for name, probability in probabilities.items():
+        if name not in scores:
+            scores[name] = weight * probability / whole if shares else probability
+    for name in sorted(scores, key=scores.__getitem__, reverse=True):  # stable, also in reverse
+        yield Fused(name, scores[name], shares.get(name, 0.0), probabilities.get(name, 0.0))

@@ -40,7 +40,7 @@ class Scoreboard:
         suggestion = answered.suggestion
         return Judged(
             suggestion.model,
-            tuple(Source.of(one.sources) for one in suggestion.suggestions),
+            tuple([Source.of(one.sources) for one in suggestion.suggestions]),
             len(read.ids),
             int(np.count_nonzero(read.ids == UNKNOWN_ID)),
             self._scored(post, read, answered, opinion, known) if answered.carried else None,

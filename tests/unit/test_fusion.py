@@ -10,7 +10,7 @@ OPINIONS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0.01, 1.0), max_
 
 
 def test_both_opinions_are_added_and_each_says_where_it_came_from() -> None:
-    fused = fuse({"new": 0.6, "known": 0.4}, {"known": 0.5, "old": 0.2}, 1.0)
+    fused = list(fuse({"new": 0.6, "known": 0.4}, {"known": 0.5, "old": 0.2}, 1.0))
     assert [(one.hashtag, one.sources) for one in fused] == [
         ("known", ["model", "memory"]),
         ("new", ["memory"]),
@@ -32,7 +32,7 @@ def test_a_weight_of_nothing_leaves_the_memory_alone() -> None:
 def test_every_hashtag_is_ranked_once_by_falling_scores_of_at_most_one(
     shares: dict[str, float], probabilities: dict[str, float], weight: float
 ) -> None:
-    fused = fuse(shares, probabilities, weight)
+    fused = list(fuse(shares, probabilities, weight))
     assert sorted(one.hashtag for one in fused) == sorted(shares.keys() | probabilities.keys())
     scores = [one.score for one in fused]
     assert scores == sorted(scores, reverse=True)
