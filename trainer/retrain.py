@@ -9,6 +9,7 @@ import msgspec
 
 from export.bundle import copy_bundle, read_bundle
 from export.errors import BundleError, ParityError
+from export.memory_card import MemoryCard
 from export.places import Place
 from export.registry import CHALLENGER, CHAMPION, Registry
 from export.signatures import sign
@@ -88,7 +89,7 @@ class Retraining:
         if finding := self._too_few(serving):
             return self._refused(serving, None, finding)
         try:
-            path = self._challenger()
+            path = self._challenger(serving)
         except ParityError as error:
             return self._refused(serving, None, Finding("parity", passed=False, told=str(error)))
         if path.name == serving:
@@ -120,8 +121,11 @@ class Retraining:
             told += f", that the champion has not seen: its own end at {seen:%Y-%m-%d %H:%M} UTC"
         return Finding("held-out", passed=False, told=f"{told}; collect more, or a longer window")
 
-    def _challenger(self) -> Place:
-        """Return the bundle of these posts and settings: found again, or learned."""
+    def _challenger(self, serving: str | None) -> Place:
+        """Return the bundle of these posts and settings: found again, or learned.
+
+        The memory beside it votes as it does beside the champion.
+        """
         key = self.job.key(self.asked)
         if (digest := self.job.learned().get(key)) is not None:
             for parent in (self.job.bundles, self.registry.bundles):
@@ -129,12 +133,13 @@ class Retraining:
                     return parent / digest
         run = pipeline.fit(self.job.corpus, self.job.run, self.asked.settings, resume=True)
         self.job.step_done()
-        path = self._exported(run)
+        champion = read_bundle(self.registry.bundles / serving).manifest if serving else None
+        path = self._exported(run, champion.memory if champion else None)
         self.job.remember(key, path.name)
         return path
 
-    def _exported(self, run: Run) -> Place:
-        return release.release(run, self.job.bundles, self.asked.variants).path
+    def _exported(self, run: Run, memory: MemoryCard | None) -> Place:
+        return release.release(run, self.job.bundles, self.asked.variants, memory).path
 
     def _judged(self, serving: str | None, challenger: Predictor) -> Report:
         """Measure both on what neither has seen, and ask the gate."""

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from filelock import FileLock
 
-from export.bundle import copy_bundle, read_bundle
+from export.bundle import copy_bundle, read_bundle, with_memory
 from export.errors import ScoreParityError
 from export.registry import CHALLENGER, CHAMPION
 from export.signatures import verify
@@ -23,8 +23,8 @@ from tests.support.retraining import NEW, OLD, registry_of, retrain
 from trainer import release
 from trainer.corpus import split
 from trainer.job import Job
+from trainer.memory_fit import MemoryChoice
 from trainer.release import Release
-from trainer.runs import Run
 from worker.predictor import ModelInput, Prediction, Predictor
 
 Exported = Callable[[Callable[[Path], None]], None]
@@ -202,8 +202,8 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Exported:
     real = release.release
 
     def after(harm: Callable[[Path], None]) -> None:
-        def harmed(run: Run, parent: Path, variants: list[str]) -> Release:
-            made = real(run, parent, variants)
+        def harmed(*asked: Any) -> Release:  # noqa: ANN401
+            made = real(*asked)
             harm(Path(str(made.path)))
             return made
 
@@ -273,3 +273,15 @@ def test_it_is_signed_before_anybody_serves_it(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     served = registry_of(folder).resolve(CHAMPION)
     verify(served, served.name, keys.public)
+
+
+def test_the_memory_votes_as_it_did_beside_the_champion(folder: Path) -> None:
+    registry = registry_of(folder)
+    fitted = MemoryChoice(weight=0.4, dev_f1_at_1=12.5).card
+    before = with_memory(registry.resolve(CHAMPION), fitted)
+    registry.assign(CHAMPION, before.name, "fitted")
+    result = retrain(folder)
+    assert result.exit_code == 0, result.output
+    after = read_bundle(registry.resolve(CHAMPION))
+    assert after.digest != before.name
+    assert after.manifest.memory == fitted
