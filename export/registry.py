@@ -129,14 +129,19 @@ class Registry:
                 aliases=aliases | {alias: digest},
                 rollback=rollback,
             )
-            try:
-                create(self.root / "history" / f"{number + 1:08d}.json", msgspec.json.encode(event))
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise RegistryError(f"{self.root} cannot be written: {error}") from error
-            return
+            if self._append(number + 1, event):
+                return
         raise RegistryError(f"registry {self.root} changes all the time; try again later")
+
+    def _append(self, number: int, event: Event) -> bool:
+        """Write a change; returns whether nobody else took its number."""
+        try:
+            create(self.root / "history" / f"{number:08d}.json", msgspec.json.encode(event))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise RegistryError(f"{self.root} cannot be written: {error}") from error
+        return True
 
     def roll_back(self, alias: str, reason: str) -> str:
         """Let an alias stand again for what it stood for before; returns that digest."""

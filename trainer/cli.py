@@ -29,7 +29,8 @@ from trainer.schedule_cli import schedule
 from trainer.settings import FitSettings
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from trainer.window_cli import corpus_of, snapshot, window_options
-from worker.settings import ModelSettings, options
+from worker.options import options
+from worker.settings import ModelSettings
 
 _OWN_DEFAULTS = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in PLUS.items())
 

@@ -8,7 +8,8 @@ import click
 from trainer.click_parts import in_one_line
 from trainer.settings import CollectSettings
 from worker.errors import StopError
-from worker.settings import BrokerSettings, all_but, options
+from worker.options import options
+from worker.settings import BrokerSettings, all_but
 
 _SHARED = frozenset(
     [

@@ -126,17 +126,22 @@ def release(
         )
         cards[name] = form.card(f"{name}.onnx", sorted(graph.weights))
         files |= {f"{name}.onnx": graph.model, **graph.weights}
-    topics = reference.top_words(text.words)
-    files |= {
+    files |= _texts(text, reference.top_words(text.words), with_context=CONTEXT in module.inputs)
+    files[bundles.GOLDEN] = msgspec.json.encode(golden.examples(compared[1][1]))
+    card = msgspec.structs.replace(_manifest(run, text, module, cards), memory=memory)
+    return Release(bundles.write_bundle(files, card, parent), differences, len(posts))
+
+
+def _texts(text: Text, topics: list[list[str]], *, with_context: bool) -> dict[str, bytes]:
+    """Return the files of words, hashtags and topics, which all variants share."""
+    files = {
         bundles.TOKENIZER: text.reader.words.to_str().encode(),
         bundles.HASHTAGS: encode_hashtags(text.hashtags),
         bundles.TOPICS: "".join("\t".join(row) + "\n" for row in topics).encode(),
-        bundles.GOLDEN: msgspec.json.encode(golden.examples(compared[1][1])),
     }
-    if CONTEXT in module.inputs:
+    if with_context:
         files[bundles.CONTEXT] = text.reader.context.to_str().encode()
-    card = msgspec.structs.replace(_manifest(run, text, module, cards), memory=memory)
-    return Release(bundles.write_bundle(files, card, parent), differences, len(posts))
+    return files
 
 
 def _not_empty(posts: Inputs) -> tuple[Inputs, Inputs]:

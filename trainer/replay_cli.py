@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from trainer.click_parts import CORPUS, FILE, FOLDER, MEMORY, in_one_line, told
-from worker.settings import ModelSettings, options
+from worker.options import options
+from worker.settings import ModelSettings
 
 
 @click.command()

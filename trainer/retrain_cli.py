@@ -14,7 +14,7 @@ from trainer.click_parts import FOLDER, given, in_one_line, variants_option
 from trainer.errors import AlreadyRunningError, RetrainCode
 from trainer.settings import FitSettings, RetrainSettings
 from trainer.window_cli import window_of, window_options
-from worker.settings import options
+from worker.options import options
 
 if TYPE_CHECKING:  # torch and gensim load slowly
     from trainer.retrain import Report

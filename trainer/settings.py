@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from export.text import Protocol
-from worker.settings import Option, Settings
+from worker.options import Option
+from worker.settings import Settings
 
 Method = Literal[
     "tab-lstm",

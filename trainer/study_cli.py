@@ -24,7 +24,7 @@ from trainer.click_parts import (
     told,
 )
 from trainer.settings import StudySettings
-from worker.settings import options
+from worker.options import options
 
 _PARTS = click.option(
     "--parts",

@@ -16,7 +16,8 @@ from worker.dlq_cli import dlq
 from worker.errors import ExitCode, StopError
 from worker.masking import shown
 from worker.messages import Post
-from worker.settings import ModelSettings, Settings, options, process_count
+from worker.options import options
+from worker.settings import ModelSettings, Settings, process_count
 from worker.status_cli import status
 from worker.watch_cli import watch
 

@@ -21,7 +21,8 @@ from worker.dead_letters import (
     replay,
 )
 from worker.errors import StopError
-from worker.settings import BrokerSettings, Settings, all_but, options
+from worker.options import options
+from worker.settings import BrokerSettings, Settings, all_but
 from worker.telemetry import Health
 from worker.watchdog import Watchdog
 

@@ -10,7 +10,8 @@ from rich.live import Live
 
 from worker.errors import ExitCode
 from worker.lifecycle import stop_on_signal
-from worker.settings import Settings, all_but, options, process_count
+from worker.options import options
+from worker.settings import Settings, all_but, process_count
 from worker.status import Observer, Status
 from worker.status_screen import screen
 

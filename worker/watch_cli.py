@@ -12,8 +12,9 @@ from rich.console import Console
 from worker.errors import StopError
 from worker.glossary import Glossaries, Glossary
 from worker.lifecycle import stop_on_signal
+from worker.options import options
 from worker.printable import printable, printable_json
-from worker.settings import BrokerSettings, Settings, all_but, options
+from worker.settings import BrokerSettings, Settings, all_but
 from worker.watch import Answered, Unreadable, follow
 from worker.watch_screen import block, weighed
 

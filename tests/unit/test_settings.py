@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from worker.cli import main
 from worker.masking import shown
-from worker.settings import ModelSettings, Settings, options
+from worker.options import options
+from worker.settings import ModelSettings, Settings
 
 
 @pytest.fixture(autouse=True)
