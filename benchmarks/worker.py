@@ -2,14 +2,17 @@
 
 CPU time of the whole process, by post, on a backlog: of the worker's loop, of the bare predictor,
 and of the bare client, which polls, sends the same bytes, flushes and commits. All take turns in
-one run; figures are medians. The same for the cache, beside redis-py alone.
+one run; figures are medians. Within the worker, the predictor's and the client's calls are timed
+by the thread that makes them; what it does besides is what the worker adds: decoding, encoding,
+metrics. The same for the cache, beside redis-py alone.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -38,6 +41,7 @@ from worker.telemetry import Health, Metrics
 
 REPEATS, POSTS = 5, 10_000
 KAFKA_CLIENTS = ("kafka-python", "confluent-kafka")
+PREDICTOR, CLIENT, REST = "predictor", "client", "what the worker adds"
 BARE, EMPTY, FULL = "redis-py alone", "every post a miss", "every post a hit"
 
 
@@ -99,18 +103,18 @@ class Workload:
 
 def cost(work: Workload) -> dict[str, Any]:
     """Return microseconds of CPU a post: predictor, and worker and bare loop by client."""
-    sides: dict[str, Callable[[], float]] = {"predictor": lambda: _predictor(work)}
+    sides: dict[str, Callable[[], dict[str, float]]] = {}
     for client in KAFKA_CLIENTS:
         sides[f"worker, {client}"] = lambda client=client: _worker(work, client)  # type: ignore[misc]
         sides[f"bare {client}"] = lambda client=client: _bare(work, client)  # type: ignore[misc]
+    sides["predictor"] = lambda: {"": _predictor(work)}
     taken = _medians(sides)
     found: dict[str, Any] = {"microseconds_a_post": taken}
     for client in KAFKA_CLIENTS:
         whole, bare = taken[f"worker, {client}"], taken[f"bare {client}"]
-        rest = whole - taken["predictor"] - bare
         found[client] = {
             "predictor_of_worker": round(taken["predictor"] / whole, 3),
-            "rest_of_bare_client": round(rest / bare, 3),
+            "rest_of_bare_client": round(taken[f"worker, {client}: {REST}"] / bare, 3),
         }
     return found
 
@@ -127,36 +131,39 @@ def cache(work: Workload) -> dict[str, Any]:
         kept = RedisCache(store, work.predictor, metrics, prefix="bench")
         plain, cached = work.responder(settings), work.responder(settings, kept)
 
-        def empty() -> float:
+        size = settings.max_batch_size
+
+        def empty() -> dict[str, float]:
             work.stream.services.redis.restart()
-            return _timed(lambda: _respond(work, cached, settings.max_batch_size))
+            return _timed(lambda: _respond(work, cached, size))
 
         taken = _medians(
             {
-                "no cache": lambda: _timed(lambda: _respond(work, plain, settings.max_batch_size)),
+                "no cache": lambda: _timed(lambda: _respond(work, plain, size)),
                 EMPTY: empty,
-                FULL: lambda: _timed(lambda: _respond(work, cached, settings.max_batch_size)),
-                BARE: lambda: _timed(lambda: _redis(work, url, settings.max_batch_size)),
+                FULL: lambda: _timed(lambda: _respond(work, cached, size)),
+                BARE: lambda: _timed(lambda: _redis(work, url, size)),
             }
         )
     pays = (taken[EMPTY] - taken["no cache"]) / (taken[EMPTY] - taken[FULL])
     return {"microseconds_a_post": taken, "pays_from_a_hit_ratio_of": round(pays, 3)}
 
 
-def _medians(sides: dict[str, Callable[[], float]]) -> dict[str, float]:
+def _medians(sides: dict[str, Callable[[], dict[str, float]]]) -> dict[str, float]:
+    """Return microseconds by side, and by part of it; the whole has no name."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for repeat in range(1 + REPEATS):
         for name, side in sides.items():
-            taken = side()
-            if repeat:  # the first warms up
-                seconds[name].append(taken)
+            for part, taken in side().items():
+                if repeat:  # the first warms up
+                    seconds[f"{name}: {part}" if part else name].append(taken)
     return {name: round(1e6 * median(some), 1) for name, some in seconds.items()}
 
 
-def _timed(run: Callable[[], None]) -> float:
+def _timed(run: Callable[[], None]) -> dict[str, float]:
     started = time.perf_counter()
     run()
-    return (time.perf_counter() - started) / POSTS
+    return {"": (time.perf_counter() - started) / POSTS}
 
 
 def _predictor(work: Workload) -> float:
@@ -169,27 +176,52 @@ def _predictor(work: Workload) -> float:
     return (time.process_time() - started) / len(work.posts)
 
 
-def _worker(work: Workload, client: str) -> float:
-    """Return seconds of CPU a post of the loop as a worker runs it."""
+def _worker(work: Workload, client: str) -> dict[str, float]:
+    """Return seconds of CPU a post of the loop as a worker runs it, and of its parts."""
     settings = work.stream.settings(client=client)
-    model = OneModel(work.responder(settings))
+    spent: dict[str, float] = defaultdict(float)
+    predictor = copy(work.predictor)
+    _watch(predictor, ("encode", "predict"), PREDICTOR, spent)
+    model = OneModel(replace(work, predictor=predictor).responder(settings))
     with work.stream.member(settings) as (source, sink, first):
+        _watch(source, ("poll", "lag", "connected"), CLIENT, spent)
+        _watch(sink, ("publish",), CLIENT, spent)
         metrics = Metrics()
         loop = Loop(
             source, sink, model, RejectLimit(ratio=1.0, run=0), settings, metrics, Health(60.0)
         )
-        read = len(first)
-        started = time.process_time()
-        while (done := _answered(metrics)) < len(work.posts) - read:
+        due = len(work.posts) - len(first)
+        started, here = time.process_time(), time.thread_time()
+        while (done := _answered(metrics)) < due:
             loop.step()
-        return (time.process_time() - started) / done
+        spent[""], of_this = time.process_time() - started, time.thread_time() - here
+    spent[REST] = of_this - spent[PREDICTOR] - spent[CLIENT]
+    spent[CLIENT] += spent[""] - of_this  # its threads
+    return {part: seconds / done for part, seconds in spent.items()}
+
+
+def _watch(target: object, names: Sequence[str], part: str, spent: dict[str, float]) -> None:
+    """Add the CPU time of the thread that calls these methods to a part."""
+
+    def watched(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:  # noqa: ANN401 - any method
+            started = time.thread_time()
+            try:
+                return method(*args)
+            finally:
+                spent[part] += time.thread_time() - started
+
+        return call
+
+    for name in names:
+        setattr(target, name, watched(getattr(target, name)))
 
 
 def _answered(metrics: Metrics) -> int:
     return int(metrics.registry.get_sample_value("messaging_client_sent_messages_total") or 0)
 
 
-def _bare(work: Workload, client: str) -> float:
+def _bare(work: Workload, client: str) -> dict[str, float]:
     """Return seconds of CPU a post of the client: poll, send the same bytes, flush, commit."""
     settings, outputs = work.stream.settings(client=client), work.outputs
     with work.stream.member(settings) as (source, sink, first):
@@ -200,7 +232,7 @@ def _bare(work: Workload, client: str) -> float:
             if records:
                 sink.publish([outputs[one.coordinates] for one in records], next_offsets(records))
             done += len(records)
-        return (time.process_time() - started) / done
+        return {"": (time.process_time() - started) / done}
 
 
 def _respond(work: Workload, responder: Responder, size: int) -> None:

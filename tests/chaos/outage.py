@@ -10,44 +10,66 @@ from tests.chaos.bench import Bench
 from tests.support.streams import post
 from tests.support.troubled import Trouble, Troubled
 
-POSTS, SETTLED, REPEATS = 64_000, 4_000, 5
+POSTS, SETTLED, ROUNDS = 32_000, 4_000, 4
 NO_CACHE = "no cache"
+KINDS = (NO_CACHE, *Trouble)
 STEPS = "messaging_process_duration_seconds"
 
 
 class Seen(NamedTuple):
-    """A worker's counts at one moment."""
+    """What a worker counted."""
 
     posts: float
     seconds: float  # spent in batches
     batches: float
 
+    @property
+    def rate(self) -> float:
+        """Posts a second."""
+        return self.posts / self.seconds
+
+    @property
+    def step(self) -> float:
+        """Milliseconds a batch."""
+        return 1e3 * self.seconds / self.batches
+
 
 def run(bench: Bench) -> dict[str, Any]:
-    """Return the time of a batch under each trouble; the kinds take turns."""
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for repeat in range(REPEATS):
-        for kind in (NO_CACHE, *Trouble):
-            redis = Troubled(bench.services.redis.address)
-            redis.suffer(Trouble.NONE if kind == NO_CACHE else Trouble(kind))
-            cache = "none" if kind == NO_CACHE else redis.url
-            found[kind].append(_backlog(bench, f"outage-{kind.split()[0]}-{repeat}", cache))
-            redis.close()
-    rates = {kind: median(rate for rate, _ in some) for kind, some in found.items()}
-    steps = {kind: median(step for _, step in some) for kind, some in found.items()}
+    """Return the time of a batch under each trouble, beside that without a cache.
+
+    A round has each kind twice, there and back: what a machine comes to lose meanwhile, all lose.
+    """
+    rounds = [_round(bench, number) for number in range(ROUNDS)]
     return {
-        f"Redis {kind}" if kind != NO_CACHE else kind: {
-            "posts_a_second": round(rates[kind], 1),
-            "rate_of_no_cache": round(rates[kind] / rates[NO_CACHE], 3),
-            "milliseconds_a_batch": round(1e3 * steps[kind], 2),
-            "more_than_no_cache": round(1e3 * (steps[kind] - steps[NO_CACHE]), 2),
+        kind if kind == NO_CACHE else f"Redis {kind}": {
+            "posts_a_second": round(median(one[kind].rate for one in rounds), 1),
+            "rate_of_no_cache": round(
+                median(one[kind].rate / one[NO_CACHE].rate for one in rounds), 3
+            ),
+            "milliseconds_a_batch": round(median(one[kind].step for one in rounds), 2),
+            "more_than_no_cache": round(
+                median(one[kind].step - one[NO_CACHE].step for one in rounds), 2
+            ),
         }
-        for kind in found
+        for kind in KINDS
     }
 
 
-def _backlog(bench: Bench, name: str, cache: str) -> tuple[float, float]:
-    """Return posts a second of the time in batches, and seconds a batch, once all has settled."""
+def _round(bench: Bench, number: int) -> dict[str, Seen]:
+    found: dict[str, list[Seen]] = defaultdict(list)
+    for way, kinds in (("there", KINDS), ("back", KINDS[::-1])):
+        for kind in kinds:
+            redis = Troubled(bench.services.redis.address)
+            redis.suffer(Trouble.NONE if kind == NO_CACHE else Trouble(kind))
+            cache = "none" if kind == NO_CACHE else redis.url
+            name = f"outage-{kind.split()[0]}-{number}-{way}"
+            found[kind].append(_backlog(bench, name, cache))
+            redis.close()
+    return {kind: Seen(*map(sum, zip(*some, strict=True))) for kind, some in found.items()}
+
+
+def _backlog(bench: Bench, name: str, cache: str) -> Seen:
+    """Return what a worker counts on a backlog, once all has settled."""
     texts = {str(n): f"{bench.texts[n % len(bench.texts)]} {n}" for n in range(POSTS)}
     with bench.stream(name) as stream:
         stream.produce((i.encode(), post(i, text)) for i, text in texts.items())
@@ -57,8 +79,7 @@ def _backlog(bench: Bench, name: str, cache: str) -> tuple[float, float]:
         assert wait_until(lambda: worker.answered >= POSTS, 120)
         after = _seen(worker)
         worker.stop()
-    taken = Seen(*(later - earlier for later, earlier in zip(after, before, strict=True)))
-    return taken.posts / taken.seconds, taken.seconds / taken.batches
+    return Seen(*(later - earlier for later, earlier in zip(after, before, strict=True)))
 
 
 def _seen(worker: WorkerProcess) -> Seen:
