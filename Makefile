@@ -5,6 +5,8 @@ VENV ?= .venv
 TWEETS ?=
 # TORCH_BACKEND=cpu installs torch without CUDA (5 GB less) where PyTorch's own index is reachable.
 TORCH_BACKEND ?=
+# Files of tests at once: one more than two cores, since those with services mostly wait.
+AT_ONCE ?= 3
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
@@ -21,10 +23,10 @@ test: $(ENV)
 	$(BIN)/python -m worker.compile
 	$(MAKE) lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(AT_ONCE) --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	deploy/local/other-pythons $(VENV)
+	deploy/local/other-pythons $(VENV) $(AT_ONCE)
 
 lint: $(ENV)
 	$(BIN)/ruff format --check

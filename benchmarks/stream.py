@@ -50,8 +50,7 @@ class Backlog:
             bootstrap_servers=self.services.broker.address,
             input_topic=self.topic,
             group=f"group-{secrets.token_hex(4)}",
-            memory="off",  # the network's cost and the client's
-            **more,  # type: ignore[arg-type]
+            **{"memory": "off", **more},  # type: ignore[arg-type]
         )
 
     @contextmanager

@@ -188,7 +188,7 @@ def test_a_slow_one_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Predictor, "predict", slow)
     monkeypatch.setattr(judging, "time", SimpleNamespace(perf_counter=lambda: passed[0]))
     result = retrain(folder, "--json")
-    assert_refused(folder, result, "latency", "51 times the champion's, at most 50")
+    assert_refused(folder, result, "latency", "51.00 times the champion's, at most 50")
 
 
 def test_one_that_is_too_large_is_refused(folder: Path) -> None:
