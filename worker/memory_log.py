@@ -28,7 +28,7 @@ SILENCE = 30.0  # seconds without a record before the broker counts as gone
 Note = Callable[[Sequence[Entry], Sequence[int]], None]
 
 
-class _Kept(msgspec.Struct, frozen=True, array_like=True):
+class Kept(msgspec.Struct, frozen=True, array_like=True):
     """A record: `signals` names how its tokens were made, the key among it."""
 
     form: int
@@ -37,12 +37,12 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Kept).decode
+_decode = msgspec.msgpack.Decoder(Kept).decode
 
 
 def memory_output(topic: str, key: bytes, signals: str, entry: Entry) -> Output:
     """Return a post as the memory's topic keeps it: hashed tokens with counts, hashtags, its id."""
-    return Output(topic, key, _encode(_Kept(FORM, signals, entry)))
+    return Output(topic, key, _encode(Kept(FORM, signals, entry)))
 
 
 class MemoryLog:

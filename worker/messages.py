@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from worker.errors import RecordRejectedError
 from worker.quality import Judged
@@ -53,57 +55,72 @@ class Output:
 
 
 class Post(msgspec.Struct, frozen=True):
-    """A post to be answered. Fields that are not listed here are ignored.
+    """A post to be answered. Fields that are not listed here are ignored."""
 
-    `original` is the id of the post that this one repeats, as a retweet does;
-    `accepted_suggestion` says that its hashtags were suggested to its author, who took them.
-    """
-
-    id: str
-    text: str
-    created_at: str | None = None
-    author: str | None = None
-    lang: str | None = None
-    hashtags: list[str] | None = None
-    original: str | None = None
-    accepted_suggestion: bool = False
+    id: Annotated[
+        str,
+        Meta(
+            description=f"Name of the post, of at most {MAX_ID_BYTES} bytes in UTF-8.",
+            extra_json_schema={"minLength": 1, "maxLength": MAX_ID_BYTES},
+        ),
+    ]
+    text: Annotated[str, Meta(description="The post as it was written, hashtags included.")]
+    created_at: Annotated[
+        str | None, Meta(description="When it was written: ISO 8601; UTC where it names no zone.")
+    ] = None
+    author: Annotated[str | None, Meta(description="Any name of its author.")] = None
+    lang: Annotated[str | None, Meta(description="Its language, as en or en-GB.")] = None
+    hashtags: Annotated[
+        list[str] | None, Meta(description="Its hashtags, beside those in its text.")
+    ] = None
+    original: Annotated[
+        str | None, Meta(description="Id of the post that this one repeats, as a retweet does.")
+    ] = None
+    accepted_suggestion: Annotated[
+        bool, Meta(description="Its hashtags were suggested to its author, who took them.")
+    ] = False
 
 
 class ScoredHashtag(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A suggested hashtag without '#', and its probability.
+    """A suggested hashtag and how likely it is."""
 
-    With the memory on, a score of both together; `sources`, who knows of it: model, memory.
-    """
-
-    hashtag: str
-    score: float
-    sources: list[str] | None = msgspec.field(default=None, name="from")
+    hashtag: Annotated[str, Meta(description="The spelling most used, without '#'.")]
+    score: Annotated[float, Meta(description="Its probability; with the memory, of both together.")]
+    sources: Annotated[
+        list[str] | None, Meta(description="With the memory: who knows of it, model or memory.")
+    ] = msgspec.field(default=None, name="from")
 
 
 class SimilarPost(msgspec.Struct, frozen=True):
-    """A post that is remembered, and how similar it is: the cosine, from 0 to 1."""
+    """A post that is remembered, and how similar it is."""
 
     id: str
-    similarity: float
+    similarity: Annotated[float, Meta(description="The cosine, from 0 to 1.")]
 
 
 class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to one post; `reason` tells why there are no suggestions.
-
-    Where asked to explain: `topics`, their shares; `attention`, a weight a word; with the memory
-    on, `nearest`, the three most similar posts that it holds, the most similar first.
+    """The answer to one post.
 
     No clock and no sign of the cache: the same post, bundle and variant give the same bytes.
     """
 
-    id: str
-    suggestions: list[ScoredHashtag]
-    model: str
-    variant: str
-    reason: str | None = None
-    topics: list[float] | None = None
-    attention: list[float] | None = None
-    nearest: list[SimilarPost] | None = None
+    id: Annotated[str, Meta(description="That of the post.")]
+    suggestions: Annotated[list[ScoredHashtag], Meta(description="Best first; may be empty.")]
+    model: Annotated[str, Meta(description="First twelve digits of the bundle's digest.")]
+    variant: Annotated[str, Meta(description="Form of its graph, as cpu-fp32.")]
+    reason: Annotated[str | None, Meta(description="Why there are no suggestions: no_words.")] = (
+        None
+    )
+    topics: Annotated[
+        list[float] | None, Meta(description="With --explain: the share of each topic.")
+    ] = None
+    attention: Annotated[
+        list[float] | None, Meta(description="With --explain: the weight of each word read.")
+    ] = None
+    nearest: Annotated[
+        list[SimilarPost] | None,
+        Meta(description="With --explain and the memory: the three posts most similar, or fewer."),
+    ] = None
 
 
 _ENCODER = msgspec.json.Encoder()
