@@ -15,6 +15,7 @@ from worker.security import SASL
 from worker.service import NO_CACHE
 from worker.settings import Settings
 from worker.stores import FAILURES, check_rights, open_store
+from worker.tracing import tracing
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "broker and topics": _broker,
         "memory": _memory,
         "cache": _cache,
+        "traces": _traces,
     }
     for name, check in checks.items():
         try:
@@ -123,3 +125,13 @@ def _cache(settings: Settings) -> Iterator[str]:
             yield Risk(f"not reachable ({error}): workers go on without it, each miss counted")
             return
     yield from risks.of_cache(servers, settings.cache_ttl)
+
+
+def _traces(settings: Settings) -> Iterator[str]:
+    with tracing(settings) as traces:
+        yield settings.traces
+        if not traces.taken():
+            yield Risk(
+                "no collector takes them: workers go on, and their spans are lost; set "
+                "OTEL_EXPORTER_OTLP_ENDPOINT to one, as http://127.0.0.1:4318"
+            )

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.delivery import CommitRefusedError, Sink, Source, next_offsets
 from worker.errors import RetryLaterError
@@ -15,6 +15,7 @@ from worker.rejects import RejectLimit
 from worker.retries import keep_stepping
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
+from worker.tracing import Traces
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Loop:
     settings: Settings
     metrics: Metrics
     health: Health
+    traces: Traces = field(default_factory=Traces)
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop; what fails for a while is tried again, from the commit on."""
@@ -50,10 +52,13 @@ class Loop:
             return
         started = time.monotonic()
         responder = self.models.current()
-        outcomes = responder.respond(records)
-        self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
-        outputs = [o for one in outcomes if isinstance(one, Output) for o in (one, *one.also)]
-        self.sink.publish(outputs, next_offsets(records))
+        predictor = responder.answerer.predictor
+        with self.traces.process(records, predictor.bundle.name, predictor.variant):
+            outcomes = responder.respond(records)
+            self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
+            outputs = [o for one in outcomes if isinstance(one, Output) for o in (one, *one.also)]
+            with self.traces.publish(len(outputs)):
+                self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
         responder.scoreboard.count(
             [one.judged for one in outcomes if isinstance(one, Output) and one.judged]

@@ -147,7 +147,7 @@ def suggestion_output(
         ("ce_source", f"/topics/{record.topic}".encode()),
         ("ce_id", record.coordinates.encode()),
         ("ce_subject", answer.id.encode()),
-        *{header[0]: header for header in record.headers if _is_trace(header)}.values(),
+        *trace_headers(record).items(),
     ]
     return Output(topic, answer.id.encode(), _ENCODER.encode(answer), headers, None, also, judged)
 
@@ -179,6 +179,10 @@ def dead_letter_output(topic: str, record: Record, error: RecordRejectedError) -
     return Output(topic, record.key, None, [*record.headers, *reasons], error.reason)
 
 
-def _is_trace(header: Header) -> bool:
-    name, value = header
-    return name in TRACE_HEADERS and value is not None and len(value) <= MAX_TRACE_BYTES
+def trace_headers(record: Record) -> dict[str, bytes]:
+    """Return the headers of a record that say in which trace it was sent; of several, the last."""
+    return {
+        name: value
+        for name, value in record.headers
+        if name in TRACE_HEADERS and value is not None and len(value) <= MAX_TRACE_BYTES
+    }

@@ -1,7 +1,7 @@
 """What one model makes of a batch of records. It talks to the cache, and to nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.answers import Answerer
 from worker.cache import Cache
@@ -19,6 +19,7 @@ from worker.recall import Opinion, Recall
 from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Metrics
+from worker.tracing import Traces
 
 Answer = Prediction | RecordRejectedError
 
@@ -34,6 +35,7 @@ class Responder:
     metrics: Metrics
     scoreboard: Scoreboard
     recall: Recall | None = None
+    traces: Traces = field(default_factory=Traces)
 
     def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
         """Return what is to be published for each record, or why nothing is."""
@@ -90,7 +92,8 @@ class Responder:
         """Return an answer by digest: from the cache, else from the graph, each text once."""
         known = self.cache.get_many(inputs)
         missing = list({item.digest: item for item in inputs if item.digest not in known}.values())
-        answers = predict_each(self.answerer.predictor.predict, missing)
+        with self.traces.infer(len(missing)):
+            answers = predict_each(self.answerer.predictor.predict, missing)
         fresh = {item.digest: answer for item, answer in zip(missing, answers, strict=True)}
         self.metrics.inferred.inc(len(missing))
         self.cache.put_many({d: a for d, a in fresh.items() if isinstance(a, Prediction)})

@@ -28,6 +28,7 @@ from worker.settings import Settings
 from worker.stores import Store, check_rights, open_store
 from worker.telemetry import Health, HealthServer, Metrics
 from worker.topics import broker, ensure_topics, needed, place_new_group
+from worker.tracing import Traces, tracing
 from worker.watchdog import Watchdog
 
 NO_CACHE = "none"
@@ -62,14 +63,15 @@ def serve(settings: Settings, slot: int | None) -> None:
         recall = Recall(settings, metrics) if settings.memory == "on" else None
         if recall is not None:
             use_each_step()  # before the group waits for this member
-        respond = stack.enter_context(_responders(settings, metrics, recall))
+        traces = stack.enter_context(tracing(settings))
+        respond = stack.enter_context(_responders(settings, metrics, recall, traces))
         models = FollowedModel(settings, respond, metrics, settings.model_refresh)
         _check_times(settings, models.current().answerer.predictor)
         stack.enter_context(models)
         source, sink = stack.enter_context(_member(settings, slot or 0, stop, health))
         if recall is not None:
             stack.enter_context(recall)
-        loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health)
+        loop = Loop(source, sink, models, reject_limit(settings), settings, metrics, health, traces)
         log.info("worker_started", group=settings.group, topic=settings.input_topic,
                  pid=os.getpid())  # fmt: skip
         loop.run(stop)
@@ -127,7 +129,7 @@ def _tell_voting(settings: Settings, bundle: Bundle) -> None:
 
 @contextmanager
 def _responders(
-    settings: Settings, metrics: Metrics, recall: Recall | None
+    settings: Settings, metrics: Metrics, recall: Recall | None, traces: Traces
 ) -> Iterator[MakeResponder]:
     """Give what makes a responder of a predictor; all share memory, scoreboard and cache."""
     intake, breaker, blocked = Intake.of(settings), Breaker(), blocklist(settings)
@@ -150,7 +152,7 @@ def _responders(
         else:
             suggests = answerer(predictor, settings, blocked, recall.spelling)
             _tell_voting(settings, predictor.bundle)
-        return Responder(intake, suggests, cache, settings, metrics, scoreboard, recall)
+        return Responder(intake, suggests, cache, settings, metrics, scoreboard, recall, traces)
 
     if settings.cache == NO_CACHE:
         yield lambda predictor: responder(predictor, None)

@@ -191,6 +191,10 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
             most=65_535,
         ),
     ] = 9464
+    traces: Annotated[
+        Literal["on", "off"],
+        Option("A span a batch for OpenTelemetry, sent as OTEL_* say; needs tagstream[otel]."),
+    ] = "off"
     processes: Annotated[str, Option("Workers to supervise: a number, or auto for one a core.")] = (
         "1"
     )

@@ -18,6 +18,7 @@ from worker.responder import Responder
 from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.telemetry import Health, Metrics
+from worker.tracing import Traces
 
 
 class CountingPredictor(Predictor):
@@ -48,6 +49,7 @@ class Bench:
     outputs: list[Output] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
+    traces: Traces = field(default_factory=Traces)
 
     def __post_init__(self) -> None:
         self.source = InMemorySource(self.topic)
@@ -60,10 +62,16 @@ class Bench:
         answerer = Answerer(self.predictor, self.settings.top)
         intake = Intake.of(self.settings)
         responder = Responder(
-            intake, answerer, self.cache, self.settings, self.metrics, self.scoreboard
+            intake,
+            answerer,
+            self.cache,
+            self.settings,
+            self.metrics,
+            self.scoreboard,
+            traces=self.traces,
         )
         services = (self.source, self.sink, OneModel(responder), self.rejects)
-        return Loop(*services, self.settings, self.metrics, self.health)
+        return Loop(*services, self.settings, self.metrics, self.health, self.traces)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return what a metric counted."""

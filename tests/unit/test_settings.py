@@ -78,6 +78,7 @@ class TestWhereSettingsComeFrom:
             "format": "x-v2",
             "reject_ratio": "0.5",
             "min_score": "0.5",
+            "traces": "on",
             "memory": "off",
             "memory_share": "0.5",
             "accepted_votes": "count",
