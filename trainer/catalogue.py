@@ -9,6 +9,7 @@ from trainer.errors import TrainerError
 from trainer.settings import FitSettings
 
 if TYPE_CHECKING:  # it brings torch and gensim along, which a list of methods does not need
+    from trainer.material import Material
     from trainer.recommender import Method
 
 PAPER = "Li, Liu, Jiang and Zhang 2016"
@@ -49,6 +50,11 @@ class MethodCard:
     def versions(self) -> list[int]:
         """Its own version, and those of what it is made of."""
         return [self.version, *(METHODS[name].version for name in self.made_of)]
+
+    def prepare(self, material: "Material") -> None:
+        """Let the material have all that takes long to learn."""
+        for name in self.shared:
+            getattr(material, name)
 
     def load(self) -> "type[Method]":
         """Import the method; its libraries are loaded only now."""

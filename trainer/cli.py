@@ -70,15 +70,23 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
     The defaults are the paper's, but for some of tab-lstm+ and blend. Each step is kept when it is
     done: after an interruption, --resume goes on from there. Equal seeds and settings on one
     machine give equal models, where --precision is not left to a trial.
+
+    `torchrun --nproc-per-node N -m trainer fit …` trains a network in N processes: the same batches
+    and, up to rounding, the same model, on as many GPUs with --device cuda.
     """
-    from trainer.pipeline import fit as learn  # noqa: PLC0415 - torch and gensim load slowly
+    from trainer import processes  # noqa: PLC0415 - torch and gensim load slowly
+    from trainer.pipeline import fit as learn  # noqa: PLC0415
 
     window = values.pop("since"), values.pop("between")
     settings = settings_for(values["method"], given(values))
-    folder = corpus_of(corpus, run, *window, resume=resume)
-    done = learn(folder, run, settings, resume=resume, parts=parts)
+    with processes.joined(settings.device):
+        first = processes.rank() == 0
+        with processes.first_ahead():
+            folder = corpus_of(corpus, run, *window, resume=resume or not first)
+        done = learn(folder, run, settings, resume=resume, parts=parts)
     best = next(row for row in done.metrics() if row.k == 1)
-    click.echo(f"{run}: {settings.method}, dev F1@1 {best.f1:.2f} %")
+    if first:
+        click.echo(f"{run}: {settings.method}, dev F1@1 {best.f1:.2f} %")
 
 
 @main.command()

@@ -37,8 +37,7 @@ def fitted_folder(material: Material, settings: FitSettings) -> Path:
     card = about.load()
 
     def fill(folder: Path) -> None:
-        for name in about.shared:
-            getattr(material, name)
+        about.prepare(material)
         for name in about.made_of:
             if METHODS[name].network:
                 fitted_folder(material, msgspec.structs.replace(settings, method=name))

@@ -1,6 +1,7 @@
 """Training a network: mini-batches of like length, Adam, an epoch at a time.
 
-`train` is a generator, so that stepping is free of logging and saving.
+`train` is a generator, so that stepping is free of logging and saving. Several processes may train
+together (`trainer.processes`): each takes its share of every mini-batch.
 """
 
 import math
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from export.manifest import CONTEXT
+from trainer import processes
+from trainer.batches import Rows, batches, share_of
 from trainer.errors import DivergedError, TrainerError
 from trainer.metrics import KS, Quality, measure
 from trainer.networks import Network
@@ -23,9 +26,7 @@ from trainer.settings import FitSettings
 
 BETAS = (0.9, 0.999)  # paper, section 4.2.2
 TRIAL_BATCHES = 4
-_POOL = 50  # batches among which posts are sorted by length
-
-Rows = npt.NDArray[np.int64]
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def train(
     precision: str = settings.precision
     if precision == "auto":
         with _fast_products():
-            precision = _faster_precision(training.network, examples, settings)
+            precision = _agreed(_faster_precision(training.network, examples, settings))
     while training.epoch < settings.epochs:
         started = time.monotonic()
         with _fast_products():
@@ -144,7 +145,7 @@ def _learn_once(
     """Learn from each post once and return the mean loss a post."""
     total = 0.0
     random = np.random.default_rng([settings.seed, training.epoch])
-    torch.manual_seed(int(random.integers(2**63)))  # dropout's
+    torch.manual_seed(int(random.integers(2**63)) + processes.rank())  # dropout's
     training.network.train()
     done = training.epoch * len(examples)
     for rows in batches(examples.ids.lengths, settings.batch, random):
@@ -183,34 +184,24 @@ def _fast_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def batches(lengths: Rows, size: int, random: np.random.Generator) -> Iterator[Rows]:
-    """Yield the rows of each mini-batch: posts of like length together, in random order."""
-    order = random.permutation(len(lengths))
-    pools = [order[i : i + size * _POOL] for i in range(0, len(order), size * _POOL)]
-    chunks = [
-        pool[np.argsort(lengths[pool], kind="stable")][i : i + size]
-        for pool in pools
-        for i in range(0, len(pool), size)
-    ]
-    for chunk in random.permutation(len(chunks)):
-        yield chunks[chunk]
-
-
 @torch.inference_mode()
 def evaluate(network: Network, examples: Examples, settings: FitSettings) -> tuple[Quality, float]:
     """Return quality and mean loss (equation 5) on posts that were not trained on."""
-    hits = np.zeros((len(examples), KS[-1]), dtype=np.bool_)
+    hits = np.zeros((len(examples), KS[-1]), dtype=np.uint8)
     order = np.argsort(examples.ids.lengths, kind="stable")
     total = 0.0
     network.eval()
-    for i in range(0, len(order), 4 * settings.batch):
-        rows = order[i : i + 4 * settings.batch]
+    size = 4 * settings.batch
+    for i in range(size * processes.rank(), len(order), size * processes.count()):
+        rows = order[i : i + size]
         logits, _ = network(*_tensors(network, examples, rows, settings.device))
         total += negative_log_likelihood(logits, examples.labels.take(rows)).item() * len(rows)
         best = torch.topk(logits, min(KS[-1], logits.shape[1]), dim=1).indices.cpu().numpy()
         for row, ranked in zip(rows.tolist(), best, strict=True):
             hits[row, : len(ranked)] = np.isin(ranked, examples.labels[row])
-    return measure(hits, examples.gold), total / len(examples)
+    all_hits = processes.summed(torch.from_numpy(hits)).numpy().astype(np.bool_)
+    loss = processes.summed(torch.tensor(total, dtype=torch.float64)).item() / len(examples)
+    return measure(all_hits, examples.gold), loss
 
 
 def _tensors(network: Network, examples: Examples, rows: Rows, device: str) -> list[Tensor]:
@@ -245,18 +236,21 @@ def negative_log_likelihood(
 def _step(
     training: Training, examples: Examples, rows: Rows, settings: FitSettings, precision: str
 ) -> float:
+    """Learn from a mini-batch, of which each process takes its share; return its mean loss."""
+    share, weight = share_of(rows)
     with _arithmetic(precision, torch.device(settings.device).type):
-        logits, _ = training.network(*_tensors(training.network, examples, rows, settings.device))
-    labels = examples.labels.take(rows)
-    gold = examples.gold[rows].astype(np.float32)
+        logits, _ = training.network(*_tensors(training.network, examples, share, settings.device))
+    labels = examples.labels.take(share)
+    gold = examples.gold[share].astype(np.float32)
     worth = gold**-settings.discount if settings.discount else None
-    loss = negative_log_likelihood(logits, labels, settings.smoothing, worth)
+    loss = weight * negative_log_likelihood(logits, labels, settings.smoothing, worth)
     for optimiser in training.optimisers:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    processes.sum_gradients(training.network)
     for optimiser in training.optimisers:
         optimiser.step()
-    return loss.item()
+    return processes.summed(loss.detach()).item()
 
 
 def _arithmetic(precision: str, device: str) -> AbstractContextManager[object]:
@@ -265,12 +259,18 @@ def _arithmetic(precision: str, device: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def _agreed(precision: str) -> str:
+    """Return what was faster in the first process: all train in one arithmetic."""
+    first = PRECISIONS.index(precision) if processes.rank() == 0 else 0
+    return PRECISIONS[int(processes.summed(torch.tensor(first)))]
+
+
 def _faster_precision(network: Network, examples: Examples, settings: FitSettings) -> str:
     """Time a few batches in each arithmetic: bf16 is faster on some CPUs and slower on others."""
     rows = np.argsort(examples.ids.lengths, kind="stable")
     middle = rows[len(rows) // 2 :][: settings.batch]
     seconds = {}
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS:
         times = []
         for _ in range(TRIAL_BATCHES):
             started = time.perf_counter()

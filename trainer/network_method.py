@@ -13,9 +13,10 @@ import numpy.typing as npt
 import torch
 
 from export.manifest import CONTEXT
+from trainer import processes
 from trainer.arrays import load_arrays, save_arrays
 from trainer.checkpoints import Checkpoints, EpochRow, write_durably
-from trainer.fitting import Examples, start, train
+from trainer.fitting import Examples, Training, start, train
 from trainer.material import Material
 from trainer.networks import Network
 from trainer.progress import console, progress
@@ -72,13 +73,15 @@ class NetworkMethod(ABC):
         context = material.text.reader.context.get_vocab_size()
         words, dimensions = vectors.words.shape
         sizes = Sizes(words, dimensions, len(material.labels.hashtags), len(topics.alpha), context)
-        save_arrays(folder / TOPICS, topics)
-        write_durably(folder / SIZES, msgspec.json.encode(sizes))
+        if processes.rank() == 0:
+            save_arrays(folder / TOPICS, topics)
+            write_durably(folder / SIZES, msgspec.json.encode(sizes))
         learnable = material.train.learnable()
         examples = _examples(material.train.take(learnable), material.theta.train[learnable])
         torch.manual_seed(settings.seed)
         network = cls.build(settings, sizes, vectors)
         learn(network, examples, _examples(material.dev, material.theta.dev), settings, folder)
+        processes.wait()
         return cls.load(folder, settings)
 
     @classmethod
@@ -125,17 +128,28 @@ def learn(
     """Train until dev no longer gets better; the best epoch is kept, each one is a checkpoint."""
     kept = Checkpoints(folder)
     history = kept.epochs()
-    if _over(history, settings):  # stopped when all was learned
+    if not _over(history, settings):
+        training = start(network, settings)
+        if kept.unfinished:
+            training.restore(kept.load_state("checkpoint"))
+            settings = msgspec.structs.replace(settings, precision=history[-1].precision)
+        # An epoch without its checkpoint is learned again.
+        _learn_on(training, (examples, dev), settings, kept, history[: training.epoch])
+    if processes.rank() == 0:
         kept.finish()
-        return
-    training = start(network, settings)
-    if kept.unfinished:
-        training.restore(kept.load_state("checkpoint"))
-        settings = msgspec.structs.replace(settings, precision=history[-1].precision)
-    history = history[: training.epoch]  # an epoch without its checkpoint is learned again
-    best = max((row.merit(settings.select) for row in history), default=-math.inf)
-    with progress("network, posts", (settings.epochs - training.epoch) * len(examples)) as advance:
-        for epoch in train(training, examples, dev, settings, advance):
+
+
+def _learn_on(
+    training: Training,
+    posts: tuple[Examples, Examples],
+    settings: FitSettings,
+    kept: Checkpoints,
+    history: list[EpochRow],
+) -> None:
+    """Train on; all processes know the history, and the first writes."""
+    left = (settings.epochs - training.epoch) * len(posts[0])
+    with progress("network, posts", left) as advance:
+        for epoch in train(training, *posts, settings, advance):
             row = EpochRow(
                 epoch.number,
                 epoch.loss,
@@ -144,12 +158,13 @@ def learn(
                 epoch.seconds,
                 epoch.precision,
             )
+            best = max((one.merit(settings.select) for one in history), default=-math.inf)
             history = [*history, row]
-            if row.merit(settings.select) > best:
-                best = row.merit(settings.select)
-                kept.save_state("network", training.network.state_dict())
-            kept.save_epochs(history)
-            kept.save_state("checkpoint", training.state())
+            if processes.rank() == 0:
+                if row.merit(settings.select) > best:
+                    kept.save_state("network", training.network.state_dict())
+                kept.save_epochs(history)
+                kept.save_state("checkpoint", training.state())
             console.print(
                 f"epoch {row.epoch}: loss {row.loss:.3f}, dev {row.dev_loss:.3f}, "
                 f"dev F1@1 {row.dev_f1_at_1:.2f} %, "
@@ -157,7 +172,6 @@ def learn(
             )
             if _over(history, settings):
                 break
-    kept.finish()
 
 
 def _over(history: list[EpochRow], settings: FitSettings) -> bool:

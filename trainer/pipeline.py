@@ -4,9 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.catalogue import method_card
+from trainer import processes
+from trainer.catalogue import MethodCard, method_card
 from trainer.corpus import split
-from trainer.errors import CorpusError
+from trainer.errors import CorpusError, TrainerError
 from trainer.fitted import link_fitted
 from trainer.fitting import check_device
 from trainer.material import TEXT_SEED, Material
@@ -35,25 +36,49 @@ def fit(
     run = Run(path)
     check_device(settings.device)
     without(settings)  # an ingredient that is none is told now, not after hours
+    card = method_card(settings.method)
+    if processes.count() > 1:
+        _check_together(card, parts)
     kept = Parts(parts or path / "parts")
     seed = TEXT_SEED if parts else settings.seed
     material = Material(corpus, msgspec.structs.replace(settings, seed=seed), kept)
-    run.begin(settings, material.sources, resume=resume, parts=parts)
+    with processes.first_ahead():
+        first = processes.rank() == 0
+        run.begin(settings, material.sources, resume=resume or not first, parts=parts)
+        if not run.finished:
+            check_enough(material)
+            if processes.count() > 1:
+                card.prepare(material)
     if not run.finished:
-        check_enough(material)
+        _learn(run, material, settings, parts)
+    if not parts and first:
+        kept.forget()
+    processes.wait()
+    return run
+
+
+def _learn(run: Run, material: Material, settings: FitSettings, parts: Path | None) -> None:
+    method_class = method_card(settings.method).load()
+    first = processes.rank() == 0
+    if first:
         run.save_posts(material.text, material.dev.inputs)
-        card = method_card(settings.method).load()
-        if parts:
-            link_fitted(material, settings, path)
-        else:
-            card.fit(material, settings, path)
-        method = card.load(path, settings)
+    if parts:
+        link_fitted(material, settings, run.path)
+    else:
+        method_class.fit(material, settings, run.path)
+    if first:
+        method = method_class.load(run.path, settings)
         quality = quality_of(Recommender(material.text, method), material.dev)
         run.save_metrics(quality.rows("dev", settings.protocol))
         run.finish()
-    if not parts:
-        kept.forget()
-    return run
+
+
+def _check_together(card: MethodCard, parts: Path | None) -> None:
+    """Raise `TrainerError` where several processes cannot do this together."""
+    if not card.network:
+        raise TrainerError("only networks are trained by several processes; leave out torchrun")
+    if parts:
+        raise TrainerError("--parts is for one process; leave out --parts, or torchrun")
 
 
 def check_enough(material: Material) -> None:

@@ -11,12 +11,11 @@ import torch
 from tests.support.learning import TINY, WORDS, changed, random_examples
 from tests.support.training import DEV, EXAMPLES, HASHTAGS, new_network, trained
 from trainer import fitting
+from trainer.batches import Rows, batches
 from trainer.errors import DivergedError
 from trainer.fitting import (
     Examples,
-    Rows,
     Training,
-    batches,
     evaluate,
     negative_log_likelihood,
     start,
