@@ -101,8 +101,8 @@ def made_up() -> Iterator[Entry]:
     number = 0
     while True:
         lengths = random.integers(SHORTEST, LONGEST + 1, BATCH)
-        words = keys[_ranks(random, WORDS, int(lengths.sum()))].tolist()
-        tags = _ranks(random, HASHTAGS, 2 * BATCH).tolist()
+        words = keys[ranks(random, WORDS, int(lengths.sum()))].tolist()
+        tags = ranks(random, HASHTAGS, 2 * BATCH).tolist()
         writers = random.integers(WORDS, WORDS + AUTHORS, BATCH)
         ids = random.integers(1, 2**63 - 1, BATCH).tolist()
         for row, length in enumerate(lengths.tolist()):
@@ -115,7 +115,7 @@ def made_up() -> Iterator[Entry]:
             number += 1
 
 
-def _ranks(random: np.random.Generator, most: int, count: int) -> npt.NDArray[np.int64]:
+def ranks(random: np.random.Generator, most: int, count: int) -> npt.NDArray[np.int64]:
     """Draw ranks below `most` by Zipf's law."""
     drawn = random.zipf(SKEW, 8 * count)
     return drawn[drawn <= most][:count] - 1

@@ -1,5 +1,6 @@
 """Rows of different lengths in two flat arrays: how posts are held while learning."""
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.text import PADDING_ID
+
+_TAKEN_AT_ONCE = 65_536  # rows, whose places in `values` are held meanwhile
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,11 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Iterable[npt.ArrayLike]) -> "Ragged":
-        """Gather rows; each is kept as numbers, so a large corpus fits."""
-        values: list[npt.NDArray[np.int32]] = []
-        lengths = [0]
+        """Gather rows; of each only its numbers are held, so a large corpus fits."""
+        gathered = RaggedBuilder()
         for row in rows:
-            values.append(np.asarray(row, dtype=np.int32))
-            lengths.append(len(values[-1]))
-        flat = np.concatenate(values) if values else np.zeros(0, dtype=np.int32)
-        return cls(flat, np.cumsum(lengths, dtype=np.int64))
+            gathered.add(row)
+        return gathered.ragged()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -43,7 +43,15 @@ class Ragged:
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Ragged":
         """Return the rows of these numbers."""
-        return Ragged.of([self[int(row)] for row in rows])
+        offsets = np.concatenate(([0], np.cumsum(self.lengths[rows])))
+        values = np.empty(offsets[-1], dtype=np.int32)
+        for first in range(0, len(rows), _TAKEN_AT_ONCE):
+            ends = offsets[first : first + _TAKEN_AT_ONCE + 1]
+            lengths = np.diff(ends)
+            begins = self.offsets[rows[first : first + _TAKEN_AT_ONCE]]
+            places = np.arange(ends[0], ends[-1]) + np.repeat(begins - ends[:-1], lengths)
+            values[ends[0] : ends[-1]] = self.values[places]
+        return Ragged(values, offsets)
 
     def padded(self) -> npt.NDArray[np.int64]:
         """Return all rows as one array [rows, longest], padded on the right."""
@@ -51,3 +59,22 @@ class Ragged:
         out = np.full((len(self), int(lengths.max(initial=1))), PADDING_ID, dtype=np.int64)
         out[np.arange(out.shape[1]) < lengths[:, None]] = self.values
         return out
+
+
+class RaggedBuilder:
+    """Gathers rows one after another, in two arrays that grow."""
+
+    def __init__(self) -> None:
+        self._values = array("i")
+        self._lengths = array("q", [0])
+
+    def add(self, row: npt.ArrayLike) -> None:
+        """Append a row of whole numbers."""
+        values = np.asarray(row, dtype=np.int32)
+        self._values.frombytes(values.tobytes())
+        self._lengths.append(len(values))
+
+    def ragged(self) -> Ragged:
+        """Return the rows; nothing can be added afterwards."""
+        offsets = np.cumsum(np.frombuffer(self._lengths, dtype=np.int64))
+        return Ragged(np.frombuffer(self._values, dtype=np.int32), offsets)

@@ -1,6 +1,7 @@
 """Posts as numbers: what a model may read of a text, its labels, its topics."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from export.graph import TopicInference
 from trainer.checkpoints import write_durably
 from trainer.corpus import CorpusReader
 from trainer.labels import Labels
-from trainer.ragged import Ragged
+from trainer.ragged import Ragged, RaggedBuilder
 from trainer.topics import TopicModel
 
 _READ_AT_ONCE = 4_096
@@ -89,29 +90,30 @@ class Reader:
 
 def word_ids(tokenizer: Tokenizer, texts: Iterable[str]) -> Ragged:
     """Return the ids of each text; of the texts themselves only a few are held at once."""
+    return Ragged.of(_each_ids(tokenizer, texts))
+
+
+def _each_ids(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[int]]:
     waiting = iter(texts)
-    rows: list[npt.NDArray[np.int32]] = []
     while some := list(islice(waiting, _READ_AT_ONCE)):
-        encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
-        rows += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
-    return Ragged.of(rows)
+        for encoding in tokenizer.encode_batch_fast(some, add_special_tokens=False):
+            yield encoding.ids
 
 
 def encode_posts(posts: CorpusReader, reader: Reader, labels: Labels) -> EncodedPosts:
     """Read the posts of one file that have a hashtag; only their numbers are kept."""
     answered = (post for post in posts if post.spellings)
-    ids: list[npt.NDArray[np.int32]] = []
-    context: list[npt.NDArray[np.int32]] = []
-    rows: list[list[int]] = []
-    gold: list[int] = []
+    ids, context, rows = RaggedBuilder(), RaggedBuilder(), RaggedBuilder()
+    gold = array("q")
     while some := list(islice(answered, _READ_AT_ONCE)):
         inputs = reader.read([post.text for post in some])
-        ids += inputs.ids
-        context += inputs.context
-        rows += [labels.rows(post) for post in some]
-        gold += [len(post.hashtags) for post in some]
-    inputs = Inputs(Ragged.of(ids), Ragged.of(context))
-    return EncodedPosts(inputs, Ragged.of(rows), np.array(gold, dtype=np.int64))
+        for post, words, pointed in zip(some, inputs.ids, inputs.context, strict=True):
+            ids.add(words)
+            context.add(pointed)
+            rows.add(labels.rows(post))
+            gold.append(len(post.hashtags))
+    inputs = Inputs(ids.ragged(), context.ragged())
+    return EncodedPosts(inputs, rows.ragged(), np.frombuffer(gold, dtype=np.int64))
 
 
 def infer_topics(model: TopicModel, ids: Ragged) -> npt.NDArray[np.float32]:

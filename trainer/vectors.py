@@ -14,6 +14,7 @@ from trainer.settings import FitSettings
 
 WINDOW = 5
 NEGATIVE = 5
+_DRAWN_AT_ONCE = 4_096  # words
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,19 @@ def learn_vectors(
         seed=settings.seed,
         callbacks=[_EpochEnd(advance)],
     )
-    random = np.random.default_rng(settings.seed)
-    bound = 0.5 / settings.dimensions
-    vectors = random.uniform(-bound, bound, (words, settings.dimensions)).astype(np.float32)
+    vectors = _random_vectors(words, settings)
     rows = [int(word) for word in model.wv.index_to_key]
     vectors[rows] = model.wv.vectors
     vectors[PADDING_ID] = 0.0
     return WordVectors(vectors)
+
+
+def _random_vectors(words: int, settings: FitSettings) -> npt.NDArray[np.float32]:
+    """Return small random vectors [words, dimensions]; few are drawn at once, in float64."""
+    random = np.random.default_rng(settings.seed)
+    bound = 0.5 / settings.dimensions
+    vectors = np.empty((words, settings.dimensions), dtype=np.float32)
+    for first in range(0, words, _DRAWN_AT_ONCE):
+        some = vectors[first : first + _DRAWN_AT_ONCE]
+        some[:] = random.uniform(-bound, bound, some.shape)
+    return vectors

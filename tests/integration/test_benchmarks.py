@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks import (
     collect,
+    fit_memory,
     footprint,
     gpu,
     latency,
@@ -22,6 +23,10 @@ from benchmarks.memory import SAMPLES, held
 from benchmarks.memory_parts import services_for
 from export.bundle import read_bundle
 from export.manifest import CPU_FP32, CPU_INT8, CPU_VARIANTS
+from tests.support.learning import changed
+from trainer.corpus import split
+from trainer.post_files import PostFiles
+from trainer.snapshot import SPLITS
 from worker.predictor import Predictor
 from worker.sessions import DeviceError
 
@@ -63,6 +68,17 @@ def test_growth_is_seen(tmp_path: Path) -> None:
     grown = iter(range(100, 1_000, 5))
     assert held(predictor, 2 * SAMPLES, 8, lambda: next(grown)).slope == pytest.approx(5 * SAMPLES)
     assert held(predictor, 2 * SAMPLES, 8, lambda: 7.0).slope == pytest.approx(0)
+
+
+def test_what_learning_holds_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_memory, "SETTINGS", changed())
+    fit_memory.write(tmp_path / "collected", 600)
+    assert len(PostFiles(str(tmp_path / "collected")).days()) == fit_memory.DAYS
+    steps = fit_memory.learned(tmp_path)
+    assert sum(len(list(split(tmp_path / "corpus", name))) for name in SPLITS) == 600
+    held = [step["gigabytes"] for step in steps]
+    assert held == sorted(held)
+    assert held[0] > 0
 
 
 def test_what_a_gpu_is_asked_runs_on_a_cpu_too(

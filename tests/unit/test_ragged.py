@@ -1,7 +1,13 @@
 """Rows of different lengths in two flat arrays."""
 
-import numpy as np
+import tracemalloc
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer import ragged as module
 from trainer.ragged import Ragged
 
 ROWS = [[5, 6, 7], [], [8], [9, 9]]
@@ -27,6 +33,17 @@ def test_numbers_are_held_small() -> None:
     assert ragged.values.shape == (6,)
 
 
+def test_gathering_holds_little_beside_the_numbers() -> None:
+    tracemalloc.start()
+    try:
+        ragged = Ragged.of([row, row + 1, row + 2] for row in range(20_000))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(ragged) == 20_000
+    assert most < 4 * (ragged.values.nbytes + ragged.offsets.nbytes)
+
+
 def test_rows_are_taken_in_any_order_and_more_than_once() -> None:
     assert as_lists(Ragged.of(ROWS).take(np.array([3, 1, 0, 3]))) == [[9, 9], [], [5, 6, 7], [9, 9]]
 
@@ -50,3 +67,12 @@ def test_nothing_at_all_is_held_too() -> None:
     assert empty.padded().shape == (0, 1)
     assert len(empty.take(np.array([], dtype=np.int64))) == 0
     assert len(Ragged.of(ROWS).take(np.array([], dtype=np.int64))) == 0
+
+
+@given(st.data(), st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=9))
+def test_rows_are_taken_as_lists_would_be(data: st.DataObject, rows: list[list[int]]) -> None:
+    numbers = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=9))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(module, "_TAKEN_AT_ONCE", 2)
+        taken = Ragged.of(rows).take(np.array(numbers, dtype=np.int64))
+    assert as_lists(taken) == [rows[number] for number in numbers]
