@@ -52,7 +52,7 @@ class Loop:
             return
         started = time.monotonic()
         responder = self.models.current()
-        predictor = responder.answerer.predictor
+        predictor = responder.predictor
         with self.traces.process(records, predictor.bundle.name, predictor.variant):
             outcomes = responder.respond(records)
             self.rejects.check(isinstance(one, Output) and bool(one.rejected) for one in outcomes)
@@ -61,7 +61,7 @@ class Loop:
                 self.sink.publish(outputs, next_offsets(records))
         self._count(records, outcomes, time.monotonic() - started)
         responder.scoreboard.count(
-            [one.judged for one in outcomes if isinstance(one, Output) and one.judged]
+            [judged for one in outcomes if isinstance(one, Output) for judged in one.judged]
         )
 
     def _failed(self, error: RetryLaterError) -> None:

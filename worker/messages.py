@@ -51,7 +51,7 @@ class Output:
     headers: list[Header] = field(default_factory=list)
     rejected: str | None = None
     also: tuple["Output", ...] = ()
-    judged: Judged | None = None
+    judged: tuple[Judged, ...] = ()
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -137,7 +137,7 @@ def suggestion_output(
     record: Record,
     answer: Suggestion,
     also: tuple[Output, ...] = (),
-    judged: Judged | None = None,
+    judged: tuple[Judged, ...] = (),
 ) -> Output:
     """Return an answer as a CloudEvent in binary mode, keyed by the post's id."""
     headers: list[Header] = [

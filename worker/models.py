@@ -1,30 +1,23 @@
-"""Which model answers: one for good, or the one that an alias names, followed while it runs."""
+"""Which model answers, and how it is opened."""
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, Self
-
-import structlog
+from typing import Protocol
 
 from export.bundle import read_bundle
-from export.errors import BundleError, BundleIncompleteError, RegistryError
+from export.errors import BundleError, RegistryError
 from export.places import Place, place
 from export.registry import Registry
 from worker.answers import Answerer
 from worker.blocklist import Blocklist
 from worker.errors import StartupFailedError
 from worker.predictor import Predictor
-from worker.responder import Responder
+from worker.responder import Responder, Responds
 from worker.sessions import Resources
 from worker.settings import ModelSettings
-from worker.telemetry import Metrics
 from worker.voting import Voting
 
-CLOSE_WITHIN = 5.0  # seconds
 MakeResponder = Callable[[Predictor], Responder]
-log = structlog.get_logger("worker")
 
 
 def named(settings: ModelSettings) -> Place:
@@ -85,7 +78,7 @@ def answerer(
 class Models(Protocol):
     """What the loop asks of its models."""
 
-    def current(self) -> Responder:
+    def current(self) -> Responds:
         """Return what answers the next batch."""
         ...
 
@@ -99,75 +92,3 @@ class OneModel:
     def current(self) -> Responder:
         """Return it."""
         return self._responder
-
-
-class FollowedModel:
-    """The model that an alias names; as a context manager it is followed inside the block.
-
-    A new bundle is read, verified, checked and warmed in a thread, and takes over between two
-    batches. One that is refused is counted, and the old one serves on until the alias changes
-    again; only one whose files are not all there is tried again, as they may be still coming.
-    """
-
-    def __init__(
-        self, settings: ModelSettings, make: MakeResponder, metrics: Metrics, pause: float
-    ) -> None:
-        self._settings, self._make, self._metrics, self._pause = settings, make, metrics, pause
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True, name="models")
-        self._ready: deque[Responder] = deque(maxlen=1)
-        try:
-            self._seen = named(settings)
-            self._now = make(opened(self._seen, settings))
-        except (BundleError, RegistryError) as error:
-            raise StartupFailedError(str(error)) from error
-        self._show()
-
-    def __enter__(self) -> Self:
-        if self._pause:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._done.set()
-        if self._pause:
-            self._thread.join(CLOSE_WITHIN)  # a model that is just being read is not waited for
-
-    def current(self) -> Responder:
-        """Return what answers the next batch: the new model, once it is ready."""
-        if self._ready:
-            self._now = self._ready.pop()
-            self._metrics.swaps.inc()
-            self._show()
-        return self._now
-
-    def look(self) -> None:
-        """Look once at what the alias names, and make that ready."""
-        try:
-            path = named(self._settings)
-        except RegistryError as error:
-            log.warning("registry_unreadable", reason=str(error))
-            return
-        if path == self._seen:
-            return
-        try:
-            self._ready.append(self._make(opened(path, self._settings)))
-        except Exception as error:  # noqa: BLE001 - whatever it provokes, the old model serves on
-            log.warning("model_refused", bundle=path.name, reason=str(error))
-            self._metrics.refused_models.inc()
-            if isinstance(error, BundleIncompleteError):
-                return
-        self._seen = path
-
-    def _follow(self) -> None:
-        while not self._done.wait(self._pause):
-            self.look()
-
-    def _show(self) -> None:
-        predictor = self._now.answerer.predictor
-        self._metrics.model.clear()
-        card = predictor.bundle.manifest
-        device = card.variants[predictor.variant].device
-        shown = (predictor.bundle.digest, card.model.method, predictor.variant, device)
-        self._metrics.model.labels(*shown).set(1)
-        log.info("model_serves", model=predictor.bundle.name, variant=predictor.variant)

@@ -96,13 +96,17 @@ def _joined(first: Sequence[Ranked], hits: Sequence[bool]) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one answer tells: by which model, the sources of its hashtags, the words it read."""
+    """What one answer tells: by which model, the sources of its hashtags, the words it read.
+
+    `shadow`: it is not published, so that it tells of its model alone.
+    """
 
     model: str
     sources: tuple[Source, ...]
     words: int
     unknown_words: int
     scored: Scored | None = None
+    shadow: bool = False
 
 
 class Decayed:

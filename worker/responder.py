@@ -1,7 +1,8 @@
-"""What one model makes of a batch of records. It talks to the cache, and to nothing else."""
+"""What one model makes of a batch of records: with its memory, and the cache of its answers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from worker.answers import Answerer
 from worker.cache import Cache
@@ -14,7 +15,7 @@ from worker.messages import (
     dead_letter_output,
     suggestion_output,
 )
-from worker.predictor import ModelInput, Prediction
+from worker.predictor import ModelInput, Prediction, Predictor
 from worker.recall import Opinion, Recall
 from worker.scoreboard import Scoreboard
 from worker.settings import Settings
@@ -22,6 +23,29 @@ from worker.telemetry import Metrics
 from worker.tracing import Traces
 
 Answer = Prediction | RecordRejectedError
+Posts = Sequence[tuple[Record, Post]]
+
+
+class Responds(Protocol):
+    """What the loop asks of whoever answers a batch."""
+
+    @property
+    def scoreboard(self) -> Scoreboard:
+        """What counts how posts were answered, once that is committed."""
+        ...
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model that answers, of two the champion."""
+        ...
+
+    def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
+        """Return what is to be published for each record, or why nothing is."""
+        ...
+
+    def idle(self) -> None:
+        """Use a moment without posts."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,12 +61,22 @@ class Responder:
     recall: Recall | None = None
     traces: Traces = field(default_factory=Traces)
 
+    @property
+    def predictor(self) -> Predictor:
+        """The model."""
+        return self.answerer.predictor
+
     def respond(self, records: Sequence[Record]) -> list[Output | Skipped]:
         """Return what is to be published for each record, or why nothing is."""
+        return self.respond_by(self.answer, records)
+
+    def respond_by(
+        self, answer: Callable[[Posts], Sequence[Output]], records: Sequence[Record]
+    ) -> list[Output | Skipped]:
+        """Return the same, where posts are answered otherwise."""
         self.answerer.blocklist.refresh()
         read = [(record, self.intake.read(record)) for record in records]
-        posts = [(record, item) for record, item in read if isinstance(item, Post)]
-        answered = iter(self._answer(posts))
+        answered = iter(answer([(record, item) for record, item in read if isinstance(item, Post)]))
         return [
             next(answered)
             if isinstance(item, Post)
@@ -57,8 +91,11 @@ class Responder:
         if self.recall is not None:
             self.recall.follow()
 
-    def _answer(self, posts: Sequence[tuple[Record, Post]]) -> Iterator[Output]:
-        """Yield what is published for each post."""
+    def answer(self, posts: Posts) -> list[Output]:
+        """Return what is to be published for each post."""
+        return list(self._answers(posts)) if posts else []
+
+    def _answers(self, posts: Posts) -> Iterator[Output]:
         rules = self.answerer.voting.rules
         opinions = self.recall.look_up(posts, rules) if self.recall else [None] * len(posts)
         inputs = self.answerer.predictor.encode([post.text for _, post in posts])
@@ -68,8 +105,6 @@ class Responder:
             if isinstance(found, RecordRejectedError):
                 yield dead_letter_output(self.settings.dead_letters, record, found)
                 continue
-            if found is None:
-                self.metrics.without_words.inc()
             yield self._suggestion(record, post, item, found, opinion)
 
     def _suggestion(
@@ -86,7 +121,7 @@ class Responder:
         known = self.answerer.predictor.spellings
         judged = self.scoreboard.judge(post, item, answered, opinion, known)
         topic = self.settings.output_topic
-        return suggestion_output(topic, record, answered.suggestion, also, judged)
+        return suggestion_output(topic, record, answered.suggestion, also, (judged,))
 
     def _infer(self, inputs: Sequence[ModelInput]) -> dict[bytes, Answer]:
         """Return an answer by digest: from the cache, else from the graph, each text once."""

@@ -51,10 +51,22 @@ class Held(msgspec.Struct, frozen=True):
         return cls(posts, gauge(gauges, "oldest_seconds")) if posts else None
 
 
+class ModelHits(msgspec.Struct, frozen=True):
+    """How posts were answered by one model: those scored, and hits by k."""
+
+    scored: int
+    hits: dict[str, int]
+
+    def hit_share(self, k: int) -> float | None:
+        """Return the share of scored posts with a hit at k; None without any."""
+        return self.hits.get(str(k), 0) / self.scored if self.scored else None
+
+
 class Figures(msgspec.Struct, frozen=True):
     """What was counted in some time; by reason where that is known, spreads where there are any.
 
-    `suggested` and `source_hits`, of hits at 1, are told by source; `hits` by k.
+    `suggested` and `source_hits`, of hits at 1, are told by source; `hits` by k; `by_model` by the
+    first digits of a digest.
     """
 
     records: int
@@ -71,6 +83,7 @@ class Figures(msgspec.Struct, frozen=True):
     suggested: dict[str, int]
     scored: int
     hits: dict[str, int]
+    by_model: dict[str, ModelHits]
     source_hits: dict[str, int]
     scored_apart: dict[str, int]
     batch_records: Spread | None
@@ -81,6 +94,7 @@ class Figures(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, counts: Samples) -> "Figures":
         """Return the figures of what was counted."""
+        scored = _counts(counts, "scored", "model_version")
         return cls(
             records=count(counts, "consumed"),
             answers=count(counts, "published"),
@@ -94,8 +108,12 @@ class Figures(msgspec.Struct, frozen=True):
             retries=count(counts, "retries"),
             refused_commits=count(counts, "refused_commits"),
             suggested=_counts(counts, "suggested", "source"),
-            scored=sum(_counts(counts, "scored", "model_version").values()),
+            scored=sum(scored.values()),
             hits=_counts(counts, "hits", "k"),
+            by_model={
+                name: ModelHits(number, _counts(counts, "hits", "k", model_version=name))
+                for name, number in scored.items()
+            },
             source_hits=_counts(counts, "source_hits", "source", k="1"),
             scored_apart=_counts(counts, "scored_apart", "reason"),
             batch_records=spread(counts, "batch_size"),
@@ -111,8 +129,8 @@ class Figures(msgspec.Struct, frozen=True):
         return self.cache_hits / asked if asked else None
 
     def hit_share(self, k: int) -> float | None:
-        """Return the share of scored posts with a hit at k; None without any."""
-        return self.hits.get(str(k), 0) / self.scored if self.scored else None
+        """Return that of all models."""
+        return ModelHits(self.scored, self.hits).hit_share(k)
 
     @property
     def memory_share(self) -> float | None:

@@ -60,21 +60,25 @@ class Scoreboard:
         return scored(answered.first, answered.carried, known, _apart(post, repeated), keys)
 
     def count(self, batch: Sequence[Judged]) -> None:
-        """Count a batch that is committed."""
-        for one in batch:
+        """Count a batch that is committed; of answers that are not published, only their hits."""
+        served = [one for one in batch if not one.shadow]
+        for one in served:
             self._words.add(one.unknown_words, one.words)
-        sources = Counter(source for one in batch for source in one.sources)
+        self._metrics.without_words.inc(sum(not one.words for one in served))
+        sources = Counter(source for one in served for source in one.sources)
         for source, number in sources.items():
             self._metrics.suggested.labels(source).inc(number)
         self._metrics.unknown_words.set(self._words.mean)
-        tagged = [(one.model, one.scored) for one in batch if one.scored]
-        self._seen.note(found.keys for _, found in tagged if found.keys)
-        for reason, number in Counter(found.apart for _, found in tagged).items():
+        tagged = [one.scored for one in served if one.scored]
+        self._seen.note(found.keys for found in tagged if found.keys)
+        for reason, number in Counter(found.apart for found in tagged).items():
             if reason is not None:
                 self._metrics.scored_apart.labels(reason).inc(number)
-        self._count_scored([(model, found) for model, found in tagged if found.apart is None])
+        told = [(one.model, one.scored) for one in batch if one.scored]
+        self._count_by_model([(model, found) for model, found in told if found.apart is None])
+        self._fade([found for found in tagged if found.apart is None])
 
-    def _count_scored(self, tagged: Sequence[tuple[str, Scored]]) -> None:
+    def _count_by_model(self, tagged: Sequence[tuple[str, Scored]]) -> None:
         metrics = self._metrics
         for model, number in Counter(model for model, _ in tagged).items():
             metrics.scored.labels(model).inc(number)
@@ -82,7 +86,10 @@ class Scoreboard:
         for (k, source, model), number in hits.items():
             metrics.hits.labels(str(k), model).inc(number)
             metrics.source_hits.labels(str(k), source, model).inc(number)
-        for _, one in tagged:
+
+    def _fade(self, tagged: Sequence[Scored]) -> None:
+        metrics = self._metrics
+        for one in tagged:
             self._hashtags.add(one.unknown, one.score.hashtags)
             for k, rate in self._hits.items():
                 rate.add(k in one.hits)

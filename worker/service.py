@@ -13,12 +13,14 @@ from worker.breaker import Breaker
 from worker.cache import Cache, NoCache, RedisCache
 from worker.clients import member
 from worker.compile import use_each_step
+from worker.contest import Contest
 from worker.delivery import COMMIT_WITHIN, FLUSH_MORE, Sink, Source
 from worker.errors import StartupFailedError
+from worker.following import FollowedChallenger, FollowedModel
 from worker.intake import Intake
 from worker.lifecycle import stop_on_signal, stop_when_orphaned
 from worker.loop import Loop
-from worker.models import FollowedModel, MakeResponder, answerer, blocklist
+from worker.models import MakeResponder, Models, answerer, blocklist
 from worker.predictor import Predictor
 from worker.recall import Recall
 from worker.rejects import RejectLimit
@@ -65,9 +67,7 @@ def serve(settings: Settings, slot: int | None) -> None:
             use_each_step()  # before the group waits for this member
         traces = stack.enter_context(tracing(settings))
         respond = stack.enter_context(_responders(settings, metrics, recall, traces))
-        models = FollowedModel(settings, respond, metrics, settings.model_refresh)
-        _check_times(settings, models.current().answerer.predictor)
-        stack.enter_context(models)
+        models = stack.enter_context(_models(settings, respond, metrics))
         source, sink = stack.enter_context(_member(settings, slot or 0, stop, health))
         if recall is not None:
             stack.enter_context(recall)
@@ -79,12 +79,38 @@ def serve(settings: Settings, slot: int | None) -> None:
     log.info("worker_stopped")
 
 
-def _check_times(settings: Settings, predictor: Predictor) -> None:
+@contextmanager
+def _models(settings: Settings, respond: MakeResponder, metrics: Metrics) -> Iterator[Models]:
+    """Follow the champion, and the challenger if it is to have a share, inside the block."""
+    if settings.shadow and not settings.challenger_share:
+        raise StartupFailedError("--shadow scores nothing without a --challenger-share")
+    if settings.challenger_share and settings.bundle is not None:
+        raise StartupFailedError(
+            "--challenger-share is for a registry, and --bundle names none; leave one of them out"
+        )
+    champion = FollowedModel(settings, respond, metrics, settings.model_refresh)
+    predictor = champion.current().answerer.predictor
+    if not settings.challenger_share:
+        _check_times(settings, predictor)
+        with champion:
+            yield champion
+        return
+    challenger = FollowedChallenger(settings, respond, metrics, settings.model_refresh)
+    other = challenger.current()
+    # One that comes later is taken to be as slow as the champion.
+    _check_times(settings, predictor, other.answerer.predictor if other else predictor)
+    with champion, challenger:
+        yield Contest(champion, challenger, settings.challenger_share, settings.shadow)
+
+
+def _check_times(settings: Settings, *predictors: Predictor) -> None:
     """Refuse a bound that a healthy worker may break: an empty poll, a slow delivery, an outage.
 
     The group's own bound, `max.poll.interval.ms`, is a multiple of this one.
     """
-    inferring = math.ceil(settings.max_batch_size / predictor.batch) * predictor.longest_call
+    inferring = sum(
+        math.ceil(settings.max_batch_size / one.batch) * one.longest_call for one in predictors
+    )
     publishing = settings.delivery_timeout + FLUSH_MORE + COMMIT_WITHIN
     longest = max(settings.max_batch_time, inferring + publishing, SHORTEST_STALL)
     if settings.stall_timeout <= longest:

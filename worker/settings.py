@@ -79,6 +79,17 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     model_refresh: Annotated[
         float, Option("Seconds between two looks at what the alias names; 0: never.", least=0)
     ] = 10.0
+    challenger_share: Annotated[
+        float,
+        Option(
+            "Share of posts, by the hash of their id, that the alias challenger's bundle answers.",
+            least=0,
+            most=1,
+        ),
+    ] = 0.0
+    shadow: Annotated[
+        bool, Option("Only score the challenger's answers; the champion's are published.")
+    ] = False
     client: Annotated[
         Literal["kafka-python", "confluent-kafka"],
         Option("Kafka client; confluent-kafka comes with tagstream[fast]."),

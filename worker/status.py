@@ -16,8 +16,9 @@ WINDOW = 10.0  # seconds that "now" goes back, where there were looks so long
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A model that answers: its bundle's digest, what it is, and where it runs."""
+    """A model that answers: champion or challenger, its digest, what it is, and where it runs."""
 
+    role: str
     model: str
     method: str
     variant: str
@@ -40,7 +41,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     state: State
     reason: str | None
     reading: Reading | None
-    model: Model | None
+    models: list[Model]
     lag: dict[str, int]
     cache_left_alone: bool
     quality: Quality | None
@@ -119,8 +120,8 @@ def _worker(first: Look, last: Look) -> WorkerStatus:
         url=last.url,
         state=last.state,
         reason=last.reason,
-        reading=_first(labels(last.gauges, "worker"), Reading),
-        model=_first(labels(last.gauges, "model"), Model),
+        reading=next(iter(_told(last, "worker", Reading)), None),
+        models=sorted(_told(last, "model", Model), key=lambda one: one.role),
         lag=lags(last.gauges),
         cache_left_alone=left_alone(last.gauges),
         quality=Quality.of(last.gauges) if reached else None,
@@ -132,5 +133,5 @@ def _worker(first: Look, last: Look) -> WorkerStatus:
     )
 
 
-def _first(found: list[dict[str, str]], kind: type[_T]) -> _T | None:
-    return msgspec.convert(found[0], kind) if found else None
+def _told(found: Look, attribute: str, kind: type[_T]) -> list[_T]:
+    return msgspec.convert(labels(found.gauges, attribute), list[kind])  # type: ignore[valid-type]

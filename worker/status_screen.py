@@ -18,6 +18,7 @@ from worker.status import Status, WorkerStatus
 BESIDE, WIDE = 80, 110  # columns from which two tables stand side by side, with room for long bars
 MOST_PARTITIONS = 8
 BAR, LONG_BAR = 12, 40
+DIGITS = 12  # of a digest, as in answers and metrics
 UNKNOWN = "–"
 _SIGNS = {
     State.READY: ("●", "green"),
@@ -103,10 +104,16 @@ def _models(status: Status) -> Iterator[Text]:
     for one in status.workers:
         if one.reason:
             yield Text(printable(f"✗ {one.url}: {one.reason}"), "red")
-    for model in dict.fromkeys(one.model for one in status.workers if one.model):
-        serving = sum(one.model == model for one in status.workers)
-        words = (f"model {model.model[:12]}", model.method, f"{model.variant} on {model.device}")
-        yield Text(printable(f"{' · '.join(words)} · {serving} of {len(status.workers)} workers"))
+    counted = status.since_start.by_model if status.since_start else {}
+    for model in sorted({one for worker in status.workers for one in worker.models}, key=str):
+        serving = sum(model in one.models for one in status.workers)
+        words = [f"{model.role} {model.model[:DIGITS]}", model.method]
+        words.append(f"{model.variant} on {model.device}")
+        words.append(f"{serving} of {len(status.workers)} workers")
+        if (found := counted.get(model.model[:DIGITS])) is not None:
+            shares = " / ".join(_percent(found.hit_share(k)) for k in TOLD)
+            words.append(f"hit at 1 / 5 {shares} of {found.scored:,}")
+        yield Text(printable(" · ".join(words)))
 
 
 def _quality(status: Status) -> Iterator[Text]:

@@ -182,8 +182,8 @@ class Metrics:
         Gauge,
         Shown(
             "tagstream_model_info",
-            "The model that answers, and where.",
-            ("model", "method", "variant", "device"),
+            "The models that answer, and where: champion, challenger.",
+            ("role", "model", "method", "variant", "device"),
         ),
     ]
     worker: Annotated[
@@ -196,8 +196,11 @@ class Metrics:
     ]
     swaps: Annotated[Counter, Shown("tagstream_model_swaps", "Models that took over.")]
     refused_models: Annotated[
-        Counter,
-        Shown("tagstream_refused_models", "Bundles that were refused; the old model serves on."),
+        Counter, Shown("tagstream_refused_models", "Bundles refused; the champion serves on.")
+    ]
+
+    challenger_failures: Annotated[
+        Counter, Shown("tagstream_challenger_failures", "Posts that the challenger failed on.")
     ]
 
     def __init__(self) -> None:

@@ -22,12 +22,8 @@ def test_a_worker_is_shown_as_it_is(
     told = json.loads(result.stdout)
     (one,) = told["workers"]
     assert one["state"] == "ready"
-    assert one["model"] == {
-        "model": bundle.digest,
-        "method": "tab-lstm",
-        "variant": "cpu-fp32",
-        "device": "cpu",
-    }
+    shown = {"model": bundle.digest, "method": "tab-lstm", "variant": "cpu-fp32", "device": "cpu"}
+    assert one["models"] == [{"role": "champion", **shown}]
     assert one["reading"]["topic"] == stream.posts
     assert told["partitions"] == {str(number): 0 for number in range(stream.partitions)}
     counted = told["since_start"]

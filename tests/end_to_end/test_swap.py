@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import msgspec
-
 from deploy.local.process import wait_until
-from export.bundle import Bundle, write_bundle
-from export.registry import CHAMPION, Registry
+from export.bundle import Bundle
+from export.registry import CHAMPION
+from tests.support.shelves import two_bundles
 from tests.support.streams import Stream
 
 WAIT = 60.0
@@ -15,15 +14,10 @@ WAIT = 60.0
 def test_a_new_champion_takes_over_without_a_restart(
     stream: Stream, bundle: Bundle, texts: dict[str, str], tmp_path: Path
 ) -> None:
-    shelf = Registry(tmp_path / "shelf")
-    digests = []
-    for revision in ("bundle-one", "bundle-two"):
-        card = msgspec.structs.replace(bundle.manifest, revision=revision)
-        digests.append(write_bundle(bundle.files, card, shelf.bundles).name)
+    shelf, *digests = two_bundles(bundle, tmp_path / "shelf")
     broken = shelf.bundles / ("0" * 64)
     broken.mkdir()
     (broken / "manifest.json").write_bytes(b"{}")
-    shelf.assign(CHAMPION, digests[0], "to begin with")
     worker = stream.worker(registry=str(shelf.root), model_refresh=0.2).wait_ready()
 
     parts = [dict(list(texts.items())[at::3]) for at in range(3)]

@@ -15,10 +15,11 @@ from tests.conftest import Addresses
 from tests.support.streams import Stream, post
 from trainer.memory_fit import MemoryChoice
 from worker.cache import NoCache
+from worker.following import FollowedModel
 from worker.intake import Intake
 from worker.memory_state import Rules
 from worker.messages import Output, Record, Suggestion, decode_suggestion
-from worker.models import FollowedModel, answerer, blocklist
+from worker.models import answerer, blocklist
 from worker.predictor import Predictor
 from worker.recall import Recall
 from worker.responder import Responder

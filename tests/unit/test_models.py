@@ -6,15 +6,16 @@ import threading
 import weakref
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from export.bundle import Bundle, write_bundle
+from export.bundle import Bundle
 from export.registry import CHAMPION, Registry
 from tests.support.inmemory import InMemoryCache
+from tests.support.shelves import published, spoil, two_bundles
 from worker.errors import StartupFailedError
+from worker.following import FollowedModel
 from worker.intake import Intake
-from worker.models import FollowedModel, answerer, blocklist
+from worker.models import answerer, blocklist
 from worker.predictor import Predictor
 from worker.responder import Responder
 from worker.scoreboard import Scoreboard
@@ -25,15 +26,7 @@ from worker.telemetry import Metrics
 @pytest.fixture
 def shelf(bundle: Bundle, tmp_path: Path) -> Registry:
     """A registry of two bundles, the first of which is the champion."""
-    shelf = Registry(tmp_path / "registry")
-    first, _ = (published(shelf, bundle, name) for name in ("bundle-one", "bundle-two"))
-    shelf.assign(CHAMPION, first, "to begin with")
-    return shelf
-
-
-def published(shelf: Registry, bundle: Bundle, revision: str) -> str:
-    card = msgspec.structs.replace(bundle.manifest, revision=revision)
-    return write_bundle(bundle.files, card, shelf.bundles).name
+    return two_bundles(bundle, tmp_path / "registry")[0]
 
 
 def digest_of(shelf: Registry, revision: str) -> str:
@@ -78,7 +71,7 @@ def test_a_new_bundle_takes_over_between_two_batches(shelf: Registry, metrics: M
     models.look()
     assert serving(models) == second
     assert counted(metrics, "tagstream_model_swaps_total") == 1
-    shown = {"method": "tab-lstm", "variant": "cpu-fp32", "device": "cpu"}
+    shown = {"role": "champion", "method": "tab-lstm", "variant": "cpu-fp32", "device": "cpu"}
     assert counted(metrics, "tagstream_model_info", model=second, **shown) == 1
     assert counted(metrics, "tagstream_model_info", model=first, **shown) is None
     shelf.assign(CHAMPION, first, "back")
@@ -102,8 +95,7 @@ def test_a_broken_one_is_refused_once_and_the_old_one_serves_on(
 ) -> None:
     models = followed(shelf, metrics)
     second = digest_of(shelf, "bundle-two")
-    file = shelf.bundles / second / "golden.json"
-    file.write_bytes(file.read_bytes()[:-1] + b" ")
+    spoil(shelf, second)
     shelf.assign(CHAMPION, second, "worse")
     for _ in range(3):
         models.look()

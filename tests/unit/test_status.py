@@ -32,7 +32,8 @@ class Worker:
         self.metrics, self.health = Metrics(), Health()
         self.server = HealthServer("127.0.0.1", 0, self.metrics, self.health)
         self.metrics.worker.labels("tweets", "readers", "kafka-python", "at-least-once").set(1)
-        self.metrics.model.labels("a" * 64, "tab-lstm", "cpu-fp32", "cpu").set(1)
+        for role, digest in (("champion", "a" * 64), ("challenger", "b" * 64)):
+            self.metrics.model.labels(role, digest, "tab-lstm", "cpu-fp32", "cpu").set(1)
         self.health.beat()
         self.health.ready = True
 
@@ -52,8 +53,9 @@ class Worker:
         self.metrics.remembered.set(1_234)
         self.metrics.oldest_seconds.set(90_061)
         self.metrics.hit_rate.labels("1").set(0.25)
-        self.metrics.scored.labels("a").inc(8)
-        self.metrics.hits.labels("1", "a").inc(2)
+        for digits, hits in (("a" * 12, 1), ("b" * 12, 3)):
+            self.metrics.scored.labels(digits).inc(8)
+            self.metrics.hits.labels("1", digits).inc(hits)
         self.metrics.scored_apart.labels("retweet").inc(3)
         self.metrics.suggested.labels("memory").inc(3)
         self.metrics.visibility_seconds.observe(0.02)
@@ -209,7 +211,8 @@ class TestTheScreen:
         assert max(map(cell_len, found)) <= width
         for words in (
             "2 of 3 workers answer", "group readers", "● ready", "◐ not ready", "✗ unreachable",
-            "rests", "refused", "aaaaaaaaaaaa · tab-lstm · cpu-fp32 on cpu", "12,345",
+            "rests", "refused", "champion aaaaaaaaaaaa · tab-lstm · cpu-fp32 on cpu", "12,345",
+            "challenger bbbbbbbbbbbb", "12% / 0% of 16", "38% / 0% of 16",
             "not_json 1", "lag 66", "4 more", "100%", "retweet 6", "25% / 0%",
             "of late · hit at 1 25%", "memory · 1,234 posts · oldest 1 day, 1:01:01", "from memory",
         ):  # fmt: skip
