@@ -27,6 +27,7 @@ from trainer.replay_cli import fit_memory, replay
 from trainer.retrain_cli import retrain
 from trainer.schedule_cli import schedule
 from trainer.settings import FitSettings
+from trainer.status_cli import status
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from trainer.window_cli import corpus_of, snapshot, window_options
 from worker.options import options
@@ -202,7 +203,7 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
 
 
 for command in (
-    collect, compact, snapshot, retrain, schedule, promote, rollback, list_bundles, show, prune,
-    methods, compare, sweep, ablate, report, fit_memory, replay,
+    collect, compact, snapshot, retrain, schedule, status, promote, rollback, list_bundles, show,
+    prune, methods, compare, sweep, ablate, report, fit_memory, replay,
 ):  # fmt: skip
     main.add_command(command)

@@ -4,12 +4,13 @@ from enum import IntEnum
 
 
 class RetrainCode(IntEnum):
-    """How `trainer retrain` ended, beside 2 for usage; 3 to 7 are a worker's."""
+    """How `trainer retrain` and `status` ended, beside 2 for usage; 3 to 7 are a worker's."""
 
     PROMOTED = 0
     FAILED = 1
     REFUSED = 8
     BUSY = 9
+    RETRAIN_NOW = 10
 
 
 class TrainerError(Exception):

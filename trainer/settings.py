@@ -1,4 +1,4 @@
-"""Every setting of `trainer fit`, `retrain` and `collect`.
+"""Every setting of `trainer fit`, `retrain`, `status` and `collect`.
 
 The defaults of fit are the paper's (section 4.2.2) where it has one; a method may have defaults of
 its own (`trainer.catalogue`), as the one that is learned by default.
@@ -106,6 +106,26 @@ class RetrainSettings(FitSettings, frozen=True, kw_only=True, forbid_unknown_fie
         int, Option("Bundles that stay in the registry afterwards; 0: all.", least=0)
     ] = 10
     sign_key: Annotated[str | None, Option("Sign the bundle with this Ed25519 key, in PEM.")] = None
+
+
+class StatusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When `trainer status` says that it is time to retrain."""
+
+    max_age_days: Annotated[
+        float, Option("Days since the last post that the champion learned from; 0: any.", least=0)
+    ] = 30.0
+    drift_hashtags: Annotated[
+        float, Option("Points by which the share of unknown hashtags may have grown.", least=0)
+    ] = 10.0
+    drift_words: Annotated[
+        float, Option("Points by which the share of unknown words may have grown.", least=0)
+    ] = 5.0
+    drift_posts: Annotated[
+        int, Option("Posts with a hashtag it takes to tell of drift and quality.", least=1)
+    ] = 200
+    least_hits: Annotated[
+        float, Option("Least share of hits at 1 that workers tell, in per cent.", least=0, most=100)
+    ] = 0.0
 
 
 class CollectSettings(Settings, frozen=True, kw_only=True):

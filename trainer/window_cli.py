@@ -16,19 +16,21 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _UNITS = {"d": "days", "h": "hours"}
 
 
+def since_option(command: _F) -> _F:
+    """Give a command `--since`."""
+    told = "Of collected posts, the last 30d or 12h."
+    return click.option("--since", callback=_span, help=told)(command)
+
+
 def window_options(command: _F) -> _F:
     """Give a command `--since` and `--between`."""
-    for flag in (
-        click.option(
-            "--between",
-            nargs=2,
-            type=Time(),
-            help="Of collected posts, those written from the first time on and before the second.",
-        ),
-        click.option("--since", callback=_span, help="Of collected posts, the last 30d or 12h."),
-    ):
-        command = flag(command)
-    return command
+    between = click.option(
+        "--between",
+        nargs=2,
+        type=Time(),
+        help="Of collected posts, those written from the first time on and before the second.",
+    )
+    return since_option(between(command))
 
 
 def _span(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:

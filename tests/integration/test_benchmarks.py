@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from benchmarks import (
     collect,
+    contest,
     fit_memory,
     footprint,
     gpu,
@@ -61,6 +62,9 @@ def test_times_until_ready_and_memory_are_measured(tmp_path: Path) -> None:
     found = footprint.over_batches(path, CPU_FP32, 2_000)
     assert len(found["samples"]) == SAMPLES
     assert min(found["samples"]) > 20
+    both = contest.one_and_two(path, CPU_FP32)
+    assert list(both) == ["none", "champion", "both"]
+    assert min(both.values()) > 20
 
 
 def test_growth_is_seen(tmp_path: Path) -> None:
