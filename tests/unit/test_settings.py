@@ -81,6 +81,7 @@ class TestWhereSettingsComeFrom:
             "traces": "on",
             "memory": "off",
             "memory_share": "0.5",
+            "challenger_share": "0.5",
             "accepted_votes": "count",
             "security_protocol": "SASL_SSL",
             "sasl_mechanism": "PLAIN",
