@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from trainer.cli import main as trainer
-from trainer.settings import CollectSettings, RetrainSettings
+from trainer.settings import CollectSettings, RetrainSettings, StatusSettings
 from worker.cli import main as worker
 from worker.options import ENVIRONMENT_PREFIX, Option
 from worker.settings import Settings
@@ -30,6 +30,7 @@ MODELS: dict[str, type[msgspec.Struct]] = {
     "Of workers, and of commands that use their model, broker or topics": Settings,
     "Of `trainer collect`, where they differ": CollectSettings,
     "Of `trainer fit`, `retrain`, `compare`, `sweep` and `ablate`": RetrainSettings,
+    "Of `trainer status`": StatusSettings,
 }
 
 
@@ -92,7 +93,8 @@ def _setting(name: str, kind: Any, option: Option, default: object) -> str:  # n
 def _commands() -> str:
     text = f"# Commands\n\n{WRITTEN}\nSETTINGS are listed in [settings.md](settings.md).\n"
     for name, command in commands():
-        context = click.Context(command, info_name=name)
+        # As it is when people call it: click keeps the help option of the first context.
+        context = click.Context(command, info_name=name, **worker.context_settings)
         arguments = " ".join(
             piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"
         )
