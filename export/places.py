@@ -67,13 +67,8 @@ def create(file: Place, data: bytes) -> None:
             file.fs.pipe_file(file.path, data, mode="create")
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{INCOMPLETE}{secrets.token_hex(8)}")
-    try:
-        write(temporary, data)
-        file.hardlink_to(temporary)
-        sync_folder(file.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _written_beside(file, data) as whole:
+        file.hardlink_to(whole)
 
 
 def write(file: Place, data: bytes) -> None:
@@ -93,10 +88,17 @@ def replace(file: Place, data: bytes) -> None:
     if not isinstance(file, Path):
         write(file, data)
         return
+    with _written_beside(file, data) as whole:
+        whole.replace(file)
+
+
+@contextmanager
+def _written_beside(file: Path, data: bytes) -> Iterator[Path]:
+    """Give the data under another name, to be linked or renamed in the block; that then lasts."""
     temporary = file.with_name(f"{INCOMPLETE}{secrets.token_hex(8)}")
     try:
         write(temporary, data)
-        temporary.replace(file)
+        yield temporary
         sync_folder(file.parent)
     finally:
         temporary.unlink(missing_ok=True)

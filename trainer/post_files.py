@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
+from export.places import sync_folder
 from trainer.errors import CorpusError
 
 SCHEMA = pa.schema(
@@ -174,7 +176,7 @@ class PostFiles:
                 os.fsync(file.fileno())
         self._store.mv(temporary, path)
         if isinstance(self._store, LocalFileSystem):
-            _sync_folder(folder)
+            sync_folder(Path(folder))  # offsets are committed next
 
 
 def _groups(posts: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -187,12 +189,3 @@ def _groups(posts: Iterable[pa.Table]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def _sync_folder(folder: str) -> None:
-    """Let a new name last: offsets are committed next."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
