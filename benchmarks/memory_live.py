@@ -1,22 +1,21 @@
 """What the memory costs and brings while workers run: `python -m benchmarks.memory_live`.
 
 How soon a hashtag that one worker read is suggested by another; how long catching up takes beside
-the client's bare consuming of the same records, and so how many a second one worker follows; a
-worker's throughput with the memory and without, by how many posts carry hashtags. With a CORPUS and
-a bundle learned from its train split: F1@1 of workers on its test posts as a stream, beside that of
-a replay as late as they were. What is compared takes turns; figures are medians.
+the client's bare consuming of the same records, and so how many a second one worker follows; the
+throughput of three workers with the memory and without, by how many posts carry hashtags. With a
+CORPUS and a bundle learned from its train split: F1@1 of workers on its test posts as a stream,
+beside that of a replay as late as they were. What is compared takes turns; figures are medians.
 """
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import click
-import msgspec
 from confluent_kafka import Consumer, Producer
 from kafka import TopicPartition
 
@@ -28,26 +27,17 @@ from benchmarks.record import record
 from benchmarks.stream import PARTITIONS, Backlog, backlog, texts
 from benchmarks.timing import Run, medians
 from deploy.local.worker import WorkerProcess
-from export.bundle import read_bundle
-from worker.answers import Answerer
-from worker.cache import NoCache
-from worker.intake import Intake
-from worker.loop import Loop
 from worker.memory_log import AT_ONCE, memory_output
 from worker.messages import decode_suggestion
-from worker.models import OneModel
-from worker.predictor import Predictor
 from worker.readers import reader
 from worker.recall import Recall
-from worker.rejects import RejectLimit
-from worker.responder import Responder
-from worker.scoreboard import Scoreboard
 from worker.settings import Settings
 from worker.signals import Signals
-from worker.telemetry import Health, Metrics, total
+from worker.telemetry import Metrics, total
 
-TRIALS, RECORDS, POSTS, REPEATS = 200, 100_000, 10_000, 5
+TRIALS, RECORDS, POSTS, REPEATS = 200, 100_000, 20_000, 5
 TAGGED = (0.2, 1.0)
+WORKERS = 3
 PROBE = 0.01  # seconds between two posts that ask
 WITHIN = 30.0  # seconds in which a hashtag must be suggested
 WITH, WITHOUT = "with the memory", "without"
@@ -67,18 +57,15 @@ def main(corpus: Path | None, bundle: Path | None, scale: float) -> None:
     figures: dict[str, Any] = {"repeats": REPEATS}
     with backlog() as stream:
         path = made.write(stream.folder, ["cpu-fp32"])
-        predictor, words = Predictor(read_bundle(path)), texts(made, posts)
+        words = texts(made, posts)
         figures["visibility"] = visibility(services_for(stream, "seen"), path, trials)
         figures["catching_up"] = catching_up(services_for(stream, "late"), records)
-        figures["throughput"] = [
-            throughput(services_for(stream, f"tagged{share:g}"), predictor, words, share)
-            for share in TAGGED
-        ]
+        figures["throughput"] = [throughput(stream, path, words, share) for share in TAGGED]
         if corpus and bundle:
             figures["corpus"] = live(services_for(stream, "corpus"), corpus, bundle)
     asked = f" {corpus.name} --bundle {bundle.name}" if corpus and bundle else ""
     command = f"python -m benchmarks.memory_live{asked} --scale {scale:g}"
-    click.echo(record("memory-live", command, figures))
+    click.echo(record("memory_live", command, figures))
 
 
 def visibility(stream: Backlog, bundle: Path, trials: int) -> dict[str, Any]:
@@ -175,26 +162,28 @@ def _consumed(settings: Settings, records: int) -> None:
             read += len(consumer.poll(500, max_records=AT_ONCE).get(partition, []))
 
 
-def throughput(
-    stream: Backlog, predictor: Predictor, words: Sequence[str], share: float
-) -> dict[str, Any]:
-    """Return the posts a second of a loop with and without the memory, `share` of them tagged."""
-    producer = Producer({"bootstrap.servers": stream.services.broker.address, "linger.ms": 20})
-    for number, text in enumerate(words):
-        tagged = number * share % 1 < share
-        tags = [f"tag{number % 1_000}"] if tagged else []
-        post = {"id": str(number), "text": text, "author": f"a{number % 3_000}", "hashtags": tags}
-        producer.produce(stream.topic, msgspec.json.encode(post), str(number).encode())
-        producer.poll(0)
-    producer.flush()
+def throughput(stream: Backlog, bundle: Path, words: Sequence[str], share: float) -> dict[str, Any]:
+    """Return the posts a second of some workers with a memory and without, `share` of them tagged.
+
+    Each side has topics and workers of its own, which rest while the other's are at work.
+    """
     rates: dict[str, list[float]] = {WITH: [], WITHOUT: []}
-    for repeat in range(1 + REPEATS):
+    with ExitStack() as stack:
+        groups = {}
         for side, memory in ((WITH, "on"), (WITHOUT, "off")):
-            rate = _rate(stream, stream.settings(memory=memory), predictor, len(words))
-            if repeat:  # the first warms up
-                rates[side].append(rate)
+            own = services_for(stream, f"memory-{memory}-{share:g}")
+            settings = own.settings(memory=memory, cache="none")
+            members = [stack.enter_context(ready(own, settings, bundle)) for _ in range(WORKERS)]
+            groups[side] = (own, members)
+        for repeat in range(1 + REPEATS):
+            posts = list(_tagged(words, share, repeat))
+            for side, (own, members) in groups.items():
+                rate = _rate(own, members, posts)
+                if repeat:  # the first warms up
+                    rates[side].append(rate)
     medians_of = {side: median(some) for side, some in rates.items()}
     return {
+        "workers": WORKERS,
         "tagged": share,
         "posts": len(words),
         "posts_a_second": {side: round(rate) for side, rate in medians_of.items()},
@@ -202,23 +191,26 @@ def throughput(
     }
 
 
-def _rate(stream: Backlog, settings: Settings, predictor: Predictor, posts: int) -> float:
-    metrics = Metrics()
-    with ExitStack() as stack:
-        recall = None
-        if settings.memory == "on":
-            recall = stack.enter_context(Recall(settings, metrics))
-        responder = Responder(
-            Intake.of(settings), Answerer(predictor), NoCache(), settings, metrics,
-            Scoreboard(metrics), recall,
-        )  # fmt: skip
-        source, sink, first = stack.enter_context(stream.member(settings))
-        limit = RejectLimit(ratio=1.0, run=0)
-        loop = Loop(source, sink, OneModel(responder), limit, settings, metrics, Health(60.0))
-        started, due = time.perf_counter(), posts - len(first)
-        while total(metrics.published) < due:
-            loop.step()
-        return due / (time.perf_counter() - started)
+def _tagged(words: Sequence[str], share: float, repeat: int) -> Iterator[dict[str, object]]:
+    for number, text in enumerate(words):
+        tagged = number * share % 1 < share
+        tags = [f"tag{number % 1_000}"] if tagged else []
+        name = f"{repeat}-{number}"
+        yield {"id": name, "text": text, "author": f"a{number % 3_000}", "hashtags": tags}
+
+
+def _rate(
+    stream: Backlog, members: Sequence[WorkerProcess], posts: Sequence[dict[str, object]]
+) -> float:
+    producer = Producer({"bootstrap.servers": stream.services.broker.address, "linger.ms": 20})
+    due = sum(one.answered for one in members) + len(posts)
+    started = time.perf_counter()
+    for number, post in enumerate(posts):
+        sent(producer, stream.topic, number % PARTITIONS, post)
+    producer.flush()
+    while sum(one.answered for one in members) < due:
+        time.sleep(0.1)
+    return len(posts) / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -80,13 +80,14 @@ class Loop:
         metrics.step_seconds.observe(seconds)
         metrics.batch_size.observe(len(records))
         metrics.consumed.inc(len(records))
+        outputs = [one for one in outcomes if isinstance(one, Output)]
+        metrics.published.inc(sum(one.rejected is None for one in outputs))
+        for one in outputs:
+            if one.rejected is not None:
+                metrics.rejected.labels(one.rejected).inc()
         for outcome in outcomes:
             if isinstance(outcome, Skipped):
                 metrics.skipped.labels(outcome).inc()
-            elif outcome.rejected is None:
-                metrics.published.inc()
-            else:
-                metrics.rejected.labels(outcome.rejected).inc()
         for record in records:
             if record.timestamp > 0:  # -1 where the producer gave none
                 metrics.latency_seconds.observe(now - record.timestamp / 1_000)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
@@ -20,8 +19,7 @@ ERRORS = "__connect.errors."  # Kafka Connect's headers on dead letters (KIP-298
 Header = tuple[str, bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One record as the input topic holds it; `timestamp` in ms since the epoch."""
 
     topic: str
@@ -38,8 +36,7 @@ class Record:
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """One record to be published; `rejected` is the reason where it is a dead letter.
 
     `also` is published with it, in the same flush or transaction; `judged` is counted with it.
@@ -48,7 +45,7 @@ class Output:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[Header] = field(default_factory=list)
+    headers: list[Header] = []
     rejected: str | None = None
     also: tuple["Output", ...] = ()
     judged: tuple[Judged, ...] = ()

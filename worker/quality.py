@@ -6,9 +6,10 @@ it runs, and `trainer replay` scores a corpus by the same rule.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 RANKS = 5
 TOLD = (1, RANKS)  # the k for which a worker tells hits
@@ -46,8 +47,7 @@ class Ranked(NamedTuple):
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(msgspec.Struct, frozen=True):
     """Whether each of the five best suggestions is a hashtag of the post, and how many it has."""
 
     hits: tuple[bool, ...]
@@ -60,8 +60,7 @@ def score(suggested: Sequence[str], hashtags: Collection[str]) -> Score:
     return Score((*hits, *[False] * (RANKS - len(hits))), len(hashtags))
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """A post with hashtags of its own, and the five best for it before any of them is taken away.
 
     `apart` tells why it is counted by itself; `unknown`, how many of its hashtags the model does
@@ -94,8 +93,7 @@ def _joined(first: Sequence[Ranked], hits: Sequence[bool]) -> Source:
     return Source.BOTH if len(right) > 1 else right.pop()
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """What one answer tells: by which model, the sources of its hashtags, the words it read.
 
     `shadow`: it is not published, so that it tells of its model alone.

@@ -1,6 +1,7 @@
 """What a Redis that fails costs a worker on a backlog, once it leaves it alone."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -10,9 +11,8 @@ from tests.chaos.bench import Bench
 from tests.support.streams import post
 from tests.support.troubled import Trouble, Troubled
 
-POSTS, SETTLED, ROUNDS = 32_000, 4_000, 4
-NO_CACHE = "no cache"
-KINDS = (NO_CACHE, *Trouble)
+POSTS, SETTLED, ROUNDS = 32_000, 4_000, 6
+NO_CACHE = "none"
 STEPS = "messaging_process_duration_seconds"
 
 
@@ -37,35 +37,39 @@ class Seen(NamedTuple):
 def run(bench: Bench) -> dict[str, Any]:
     """Return the time of a batch under each trouble, beside that without a cache.
 
-    A round has each kind twice, there and back: what a machine comes to lose meanwhile, all lose.
+    Each trouble has a worker without a cache for a neighbour, before it and after it by turns:
+    what a machine comes to lose meanwhile, both lose.
     """
-    rounds = [_round(bench, number) for number in range(ROUNDS)]
+    pairs: dict[Trouble, list[tuple[Seen, Seen]]] = defaultdict(list)
+    for number in range(ROUNDS):
+        for trouble in Trouble:
+            pairs[trouble].append(_pair(bench, trouble, number))
+    return {f"Redis {trouble}": _compared(found) for trouble, found in pairs.items()}
+
+
+def _compared(pairs: Sequence[tuple[Seen, Seen]]) -> dict[str, float]:
+    """Return medians over pairs of a worker in trouble and one without a cache."""
     return {
-        kind if kind == NO_CACHE else f"Redis {kind}": {
-            "posts_a_second": round(median(one[kind].rate for one in rounds), 1),
-            "rate_of_no_cache": round(
-                median(one[kind].rate / one[NO_CACHE].rate for one in rounds), 3
-            ),
-            "milliseconds_a_batch": round(median(one[kind].step for one in rounds), 2),
-            "more_than_no_cache": round(
-                median(one[kind].step - one[NO_CACHE].step for one in rounds), 2
-            ),
-        }
-        for kind in KINDS
+        "posts_a_second": round(median(one.rate for one, _ in pairs), 1),
+        "rate_of_no_cache": round(median(one.rate / plain.rate for one, plain in pairs), 3),
+        "milliseconds_a_batch": round(median(one.step for one, _ in pairs), 2),
+        "more_than_no_cache": round(median(one.step - plain.step for one, plain in pairs), 2),
     }
 
 
-def _round(bench: Bench, number: int) -> dict[str, Seen]:
-    found: dict[str, list[Seen]] = defaultdict(list)
-    for way, kinds in (("there", KINDS), ("back", KINDS[::-1])):
-        for kind in kinds:
-            redis = Troubled(bench.services.redis.address)
-            redis.suffer(Trouble.NONE if kind == NO_CACHE else Trouble(kind))
-            cache = "none" if kind == NO_CACHE else redis.url
-            name = f"outage-{kind.split()[0]}-{number}-{way}"
-            found[kind].append(_backlog(bench, name, cache))
-            redis.close()
-    return {kind: Seen(*map(sum, zip(*some, strict=True))) for kind, some in found.items()}
+def _pair(bench: Bench, trouble: Trouble, number: int) -> tuple[Seen, Seen]:
+    """Return what is seen of a worker in trouble, and of one without a cache."""
+    name = f"outage-{trouble.split()[0]}-{number}"
+
+    def plain() -> Seen:
+        return _backlog(bench, f"{name}-{NO_CACHE}", NO_CACHE)
+
+    before = plain() if number % 2 else None
+    redis = Troubled(bench.services.redis.address)
+    redis.suffer(trouble)
+    found = _backlog(bench, name, redis.url)
+    redis.close()
+    return found, before or plain()
 
 
 def _backlog(bench: Bench, name: str, cache: str) -> Seen:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -30,14 +31,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def exit_codes(folder: Path) -> Iterator[tuple[str, int]]:
+    """Retrain once for each point, and be killed there."""
+    command = [sys.executable, crashing_trainer.__file__, *arguments(folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as trainers:
+        assert trainers.stdin
+        assert trainers.stdout
+        for point in POINTS:
+            trainers.stdin.write(f"{point}\n")
+            yield point, int(trainers.stdout.readline())
+
+
 def test_killed_at_each_step_it_goes_on_and_there_is_never_half_a_bundle(folder: Path) -> None:
     registry = registry_of(folder)
     first = registry.aliases()[CHAMPION]
     snapshot, taken = folder / "work" / "job" / "corpus" / CARD, set()
-    for point in POINTS:
-        command = [sys.executable, crashing_trainer.__file__, point, *arguments(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == -signal.SIGKILL, f"{point}: {done.stderr}"
+    for point, code in exit_codes(folder):
+        assert code == -signal.SIGKILL, point
         for digest in registry.digests():
             assert read_bundle(registry.bundles / digest).digest == digest
         read_bundle(registry.resolve(CHAMPION))

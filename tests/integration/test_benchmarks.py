@@ -153,14 +153,14 @@ def test_the_memory_is_measured_while_workers_run(
     monkeypatch: pytest.MonkeyPatch, corpus: Path, bundle_path: Path
 ) -> None:
     monkeypatch.setattr(memory_live, "REPEATS", 1)
+    monkeypatch.setattr(memory_live, "WORKERS", 1)
     made = MadeUp("tab-lstm", TINY)
     with stream.backlog() as kept:
         path = made.write(kept.folder, [CPU_FP32])
         seen = memory_live.visibility(services_for(kept, "seen"), path, 5)
         late = memory_live.catching_up(services_for(kept, "late"), 2_000)
         some = stream.texts(made, 1_000)
-        served = Predictor(read_bundle(path))
-        whole = memory_live.throughput(services_for(kept, "tagged"), served, some, 0.2)
+        whole = memory_live.throughput(kept, path, some, 0.2)
         figures = memory_corpus.live(services_for(kept, "corpus"), corpus, bundle_path)
     assert 0 < seen["p50_seconds"] <= seen["p99_seconds"]
     assert late["of_bare_consuming"] > 0

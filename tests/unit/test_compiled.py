@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 COUNT = """
 import numba.core.event as events
@@ -43,6 +45,7 @@ def test_a_second_process_compiles_nothing_though_it_may_not_write(tmp_path: Pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.once
 def test_an_empty_read_only_directory_costs_time_and_nothing_else(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     assert compile_events(tmp_path) > 0

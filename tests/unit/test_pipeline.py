@@ -81,6 +81,7 @@ def test_what_the_posts_were_is_noted(tmp_path: Path) -> None:
     assert cards[0].fingerprint != cards[1].fingerprint
 
 
+@pytest.mark.once
 def test_equal_seeds_and_settings_give_equal_bundles(
     small: Path, whole: Run, tmp_path: Path
 ) -> None:

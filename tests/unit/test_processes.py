@@ -58,6 +58,7 @@ def assert_about_equal(one: Run, other: Run) -> None:
         assert msgspec.to_builtins(figures) == pytest.approx(msgspec.to_builtins(due))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("settings", "make"), [(PAPER, planted_corpus), (PLUS, pointing_corpus)])
 def test_several_processes_learn_what_one_does(
     tmp_path: Path, settings: FitSettings, make: Callable[[Path], Path]
@@ -69,6 +70,7 @@ def test_several_processes_learn_what_one_does(
     assert printed.count("dev F1@1") == 1
 
 
+@pytest.mark.once
 def test_several_processes_go_on_where_one_was_stopped(tmp_path: Path) -> None:
     corpus = planted_corpus(tmp_path / "corpus")
     alone = fit(corpus, tmp_path / "alone", TINY)

@@ -22,6 +22,8 @@ from worker.runners import FixedRunner, FreeRunner
 from worker.sessions import DeviceError, open_session, require_cuda
 from worker.settings import ModelSettings
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def made(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Release:
