@@ -21,6 +21,7 @@ class RulesCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: Annotated[float, Meta(gt=0)]
     decay: _Exponent
     sharing: _Exponent
+    author: Annotated[float, Meta(ge=0, le=100)] = 0.0
 
 
 class MemoryCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

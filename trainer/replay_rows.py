@@ -20,6 +20,7 @@ from worker.memory_room import Sizes
 from worker.predictor import Predictor
 from worker.quality import RANKS
 from worker.signals import Signal
+from worker.voting import rules_for
 
 STATIC, MEMORY, FUSED = "static", "memory", "fused"
 NO_GUARDS = 1 << 30  # votes an hour: more than any author has
@@ -81,7 +82,8 @@ class Replays:
         """Return what each method suggests for each test post."""
         entries = list(self._entries(way.signals, moments))
         most = self.choice.most if way.guards else NO_GUARDS
-        memory = Memory(Sizes(posts=len(entries)), self.choice.rules, most)
+        rules = rules_for(way.signals, self.choice.rules)
+        memory = Memory(Sizes(posts=len(entries)), rules, most)
         lists: dict[str, list[list[str]]] = {STATIC: [], MEMORY: [], FUSED: []}
         with progress(f"{way.protocol}, posts", len(asked)) as advance:
             replayed = votes(entries, asked, [memory], way.delay, advance)

@@ -164,9 +164,11 @@ class Memory:
     def _look_up(self, entries: Sequence[Entry]) -> Iterator[Votes]:
         state, answers = self._state, self._answers
         batch, _ = packed(entries, self.sizes)
-        slots, originals = (_slots(state.tokens, k) for k in (batch.tokens, batch.originals))
+        slots, authors, originals = (
+            _slots(state.tokens, keys) for keys in (batch.tokens, batch.authors, batch.originals)
+        )
         held, scratch = self._held(batch), self._scratch
-        look_up(LookUp(state, self.rules, batch, slots, originals, held, scratch, answers))
+        look_up(LookUp(state, self.rules, batch, slots, authors, originals, held, scratch, answers))
         for row in range(len(entries)):
             size = int(answers.sizes[row])
             names = self._names.hashtags(answers.tags[row, :size])

@@ -82,12 +82,10 @@ def _weigh(on: LookUp, row: int) -> float:
     state, batch, total = on.state, on.batch, 0.0
     all_posts = 1.0 + state.log_lengths[ANY_POST]
     for at in range(batch.token_offsets[row], batch.token_offsets[row + 1]):
-        weight = state.frequencies[batch.counts[at]]
         slot = on.slots[at]
-        if slot == NONE:
-            weight *= all_posts
-        else:
-            weight *= all_posts - state.log_lengths[slot]
+        rarity = all_posts - (0.0 if slot == NONE else state.log_lengths[slot])
+        weight = state.frequencies[batch.counts[at]] * rarity
+        if slot != NONE:
             on.scratch.weights[slot] = weight
         total += weight * weight
     return float(np.sqrt(total))
@@ -116,8 +114,7 @@ def _meet(on: LookUp, row: int) -> int:
                 continue
             post = cell // width
             if met[post] == 0:
-                posts[found] = post
-                found += 1
+                posts[found], found = post, found + 1
             met[post] += np.int64(weights[slots[at]] * FIXED)
             cells[at - first] = older[cell]
     return found
@@ -130,7 +127,6 @@ def _choose(on: LookUp, heap: Heap, found: int) -> int:
     size, width, steps = 0, on.state.slots.shape[1], 0
     for place in range(found):
         size = _keep(heap, size, most, posts[place], float(met[posts[place]]))
-    for place in range(found):
         met[posts[place]] = 0
     for place in range(size):
         posts[place] = heap.posts[place]
@@ -139,8 +135,7 @@ def _choose(on: LookUp, heap: Heap, found: int) -> int:
     while cell != NONE and steps < on.rules.newest:
         post = cell // width
         if met[post] == 0:
-            posts[size] = post
-            size += 1
+            posts[size], size = post, size + 1
         steps += met[post] != OWN
         cell = older[cell]
     for place in range(chosen):
@@ -164,18 +159,16 @@ def _cosine(of: Vectors, weights: Floats, all_posts: float, post: int, length: f
 @compiled
 def _near(on: LookUp, heap: Heap, row: int, post: int, cosine: float) -> None:
     """Write a post if it is among the most similar."""
-    posts, cosines = on.answers.nearest, on.answers.cosines
-    most = posts.shape[1]
-    at = most
+    posts, cosines = on.answers.nearest[row], on.answers.cosines[row]
+    at = most = len(posts)
     while at > 0 and (
-        posts[row, at - 1] == NONE
-        or _better(heap, cosine, post, cosines[row, at - 1], posts[row, at - 1])
+        posts[at - 1] == NONE or _better(heap, cosine, post, cosines[at - 1], posts[at - 1])
     ):
         at -= 1
         if at + 1 < most:
-            posts[row, at + 1], cosines[row, at + 1] = posts[row, at], cosines[row, at]
+            posts[at + 1], cosines[at + 1] = posts[at], cosines[at]
     if at < most:
-        posts[row, at], cosines[row, at] = post, cosine
+        posts[at], cosines[at] = post, cosine
 
 
 @compiled
@@ -183,9 +176,9 @@ def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
     """Leave the voters and their scores in the heap, now best first; return how many."""
     state, rules, voters, original = on.state, on.rules, 0, on.originals[row]
     of = Vectors(state.cells, state.slots, state.counts, state.frequencies, state.log_lengths)
-    posts, weights, times = on.scratch.posts, on.scratch.weights, state.times
+    posts, weights = on.scratch.posts, on.scratch.weights
     on.answers.nearest[row] = NONE
-    all_posts, now = 1.0 + state.log_lengths[ANY_POST], on.batch.times[row]
+    all_posts = 1.0 + state.log_lengths[ANY_POST]
     for place in range(size):
         post = posts[place]
         if original != NONE and of.slots[post, ORIGINAL] == original:
@@ -193,9 +186,7 @@ def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
         cosine = _cosine(of, weights, all_posts, post, length)
         if cosine > 0:
             _near(on, heap, row, post, cosine)
-            age = max(now - times[post], 0.0) / (rules.scale * DAY)
-            score = cosine * (1.0 + age) ** -rules.decay
-            voters = _keep(heap, voters, rules.voters, post, score)
+            voters = _keep(heap, voters, rules.voters, post, cosine * _fresh(on, row, post))
     for left in range(voters - 1, 0, -1):  # heap sort: the worst goes to the end
         worst, least = heap.posts[0], heap.values[0]
         _sift(heap, left, heap.posts[left], heap.values[left])
@@ -204,24 +195,69 @@ def _rank(on: LookUp, heap: Heap, row: int, size: int, length: float) -> int:
 
 
 @compiled
-def _vote(on: LookUp, row: int, voters: int) -> None:
-    """Sum the votes of the voters, the best first, and write the hashtags with the most."""
-    tags, votes, best = on.scratch.tags, on.scratch.votes, on.scratch.best
+def _own(on: LookUp, row: int) -> int:
+    """Leave the newest posts of the same author in `best`, and what age left them in `scores`."""
+    state, best, original, own = on.state, on.scratch.best, on.originals[row], 0
+    cell = NONE if on.authors[row] == NONE else state.heads[on.authors[row]]
+    while cell != NONE and own < on.rules.ring:
+        post, cell = cell // state.slots.shape[1], state.older[cell]
+        repeat = original != NONE and state.slots[post, ORIGINAL] == original
+        if state.linked[post] and on.scratch.met[post] != OWN and not repeat:
+            best[own], on.scratch.scores[own] = post, _fresh(on, row, post)
+            own += 1
+    return own
+
+
+@compiled
+def _fresh(on: LookUp, row: int, post: int) -> float:
+    """Return what age has left of a post: (1 + age / scale)^-decay."""
+    age = max(on.batch.times[row] - on.state.times[post], 0.0) / (on.rules.scale * DAY)
+    return float((1.0 + age) ** -on.rules.decay)
+
+
+@compiled
+def _ballots(on: LookUp, voters: int) -> float:
+    """Turn the scores of voters into what each gives to each of its hashtags; return the sum."""
+    scores, total = on.scratch.scores, 0.0
+    for place in range(voters):
+        post = on.scratch.best[place]
+        count, muted = on.state.tag_counts[post], on.state.muted[post]
+        scores[place] = scores[place] ** on.rules.power * float(count) ** -on.rules.sharing
+        for own in range(count):
+            if not muted >> own & 1:
+                total += scores[place]
+    return total
+
+
+@compiled
+def _cast(on: LookUp, voters: int, weight: float, found: int) -> int:
+    """Add the votes of voters to those of `found` hashtags; return how many have votes now."""
+    tags, votes = on.scratch.tags, on.scratch.votes
+    best, scores = on.scratch.best, on.scratch.scores
     counts, own_tags, muted = on.state.tag_counts, on.state.tags, on.state.muted
-    found, total = 0, 0.0
     for place in range(voters):
         post = best[place]
-        share = float(counts[post]) ** -on.rules.sharing
-        vote = on.scratch.scores[place] ** on.rules.power * share
         for own in range(counts[post]):
             if muted[post] >> own & 1:
                 continue
             tag = own_tags[post, own]
             if votes[tag] == 0:
-                tags[found] = tag
-                found += 1
-            votes[tag] += vote
-            total += vote
+                tags[found], found = tag, found + 1
+            votes[tag] += weight * scores[place]
+    return found
+
+
+@compiled
+def _vote(on: LookUp, row: int, voters: int) -> None:
+    """Sum the votes, of all and of the author's own posts, and write the hashtags with the most."""
+    total = _ballots(on, voters)
+    found = _cast(on, voters, 1.0, 0)
+    own = _own(on, row) if on.rules.author > 0 else 0
+    of_own = _ballots(on, own)
+    if of_own > 0:
+        weight = on.rules.author * (total if total > 0 else 1.0) / of_own
+        found = _cast(on, own, weight, found)
+        total += weight * of_own
     on.answers.totals[row] = total
     _write(on, row, found)
 
@@ -229,21 +265,21 @@ def _vote(on: LookUp, row: int, voters: int) -> None:
 @compiled
 def _write(on: LookUp, row: int, found: int) -> None:
     """Write the hashtags of the most votes, of equal ones the first found, and clear all votes."""
-    scratch, answers, size, most = on.scratch, on.answers, 0, on.answers.tags.shape[1]
+    scratch, tags, best = on.scratch, on.answers.tags[row], on.answers.votes[row]
+    size, most = 0, len(tags)
     for place in range(found):
         tag = scratch.tags[place]
         votes = scratch.votes[tag]
         scratch.votes[tag] = 0.0
         at = min(size, most - 1)
-        if size == most and votes <= answers.votes[row, at]:
+        if size == most and votes <= best[at]:
             continue
-        while at > 0 and answers.votes[row, at - 1] < votes:
-            answers.tags[row, at] = answers.tags[row, at - 1]
-            answers.votes[row, at] = answers.votes[row, at - 1]
+        while at > 0 and best[at - 1] < votes:
+            tags[at], best[at] = tags[at - 1], best[at - 1]
             at -= 1
-        answers.tags[row, at], answers.votes[row, at] = tag, votes
+        tags[at], best[at] = tag, votes
         size = min(size + 1, most)
-    answers.sizes[row] = size
+    on.answers.sizes[row] = size
 
 
 @compiled

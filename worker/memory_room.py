@@ -32,7 +32,7 @@ class Sizes:
     hashtags: int = 8
     different_tokens: int = 6
     different_hashtags: int = 1  # and spellings of them
-    suggested: int = 50
+    suggested: int = 20
     nearest: int = 3
     batch: int = 128
 
@@ -92,7 +92,7 @@ def new_state(sizes: Sizes) -> State:
 def new_scratch(sizes: Sizes, rules: Rules) -> Scratch:
     """Return room for one look-up."""
     room = max(sizes.tokens * rules.ring, rules.candidates) + rules.newest
-    best = max(rules.candidates, rules.voters)
+    best = max(rules.candidates, rules.voters, rules.ring)
     return Scratch(
         weights=np.zeros(sizes.token_slots),
         met=np.zeros(sizes.posts, dtype=np.int64),
@@ -101,7 +101,7 @@ def new_scratch(sizes: Sizes, rules: Rules) -> Scratch:
         best=_ints(best),
         scores=np.zeros(best),
         votes=np.zeros(sizes.hashtag_slots),
-        tags=_ints(rules.voters * sizes.hashtags),
+        tags=_ints((rules.voters + rules.ring) * sizes.hashtags),
     )
 
 

@@ -92,6 +92,8 @@ class Rules(NamedTuple):
     `ring` newest posts of each token are met, and `newest` of all; the `candidates` with the
     largest sums of weights are compared by cosine; of those `voters` vote, each with a power of its
     cosine times (1 + age / scale)^-decay, `scale` in days; each of n hashtags has n^-sharing of it.
+    The `ring` newest posts of the same author vote a second time, among themselves, as if all had a
+    cosine of 1: what comes of it weighs `author` times as much as the votes of all.
     """
 
     ring: int = 30
@@ -102,6 +104,7 @@ class Rules(NamedTuple):
     scale: float = 1.0
     decay: float = 0.3
     sharing: float = 0.0
+    author: float = 0.3
 
 
 class Answers(NamedTuple):
@@ -154,13 +157,15 @@ class Vectors(NamedTuple):
 class LookUp(NamedTuple):
     """One call: posts to be answered, and all that it takes.
 
-    `slots` of their tokens, `originals` [B] and `held` [B] are where those keys are, or none.
+    `slots` of their tokens, `authors` [B], `originals` [B] and `held` [B] are where those keys are,
+    or none.
     """
 
     state: State
     rules: Rules
     batch: Batch
     slots: Ints
+    authors: Ints
     originals: Ints
     held: Ints
     scratch: Scratch

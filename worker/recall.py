@@ -21,6 +21,7 @@ from worker.quality import Apart, Seen
 from worker.settings import Settings
 from worker.signals import SIGNALS, Signal, Signals
 from worker.telemetry import Metrics
+from worker.voting import rules_for
 
 log = structlog.get_logger("worker")
 
@@ -81,7 +82,7 @@ class Recall:
 
     def look_up(self, posts: Sequence[tuple[Record, Post]], rules: Rules) -> list[Opinion]:
         """Return what the memory, brought up to date, says of each post by these rules."""
-        memory = self._voting_by(rules)
+        memory = self._voting_by(rules_for(self._signals.kinds, rules))
         entries = [self._entry(record, post) for record, post in posts]
         with self.metrics.look_up_seconds.time():
             votes = memory.look_up(entries)

@@ -1,5 +1,6 @@
 """How the memory votes, and what the model weighs beside it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -7,6 +8,7 @@ import msgspec
 
 from export.memory_card import MemoryCard
 from worker.memory_state import Rules
+from worker.signals import Signal
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,8 @@ class Voting:
         if card is None:
             return cls()
         return cls(Rules(**msgspec.structs.asdict(card.rules)), card.weight, card.most)
+
+
+def rules_for(signals: Collection[Signal], rules: Rules) -> Rules:
+    """Return the rules for posts of which only some signals are read: of the author, or not."""
+    return rules if "author" in signals else rules._replace(author=0.0)

@@ -54,6 +54,7 @@ RULES = st.builds(
     scale=st.sampled_from([0.1, 1.0]),
     decay=st.sampled_from([0.0, 0.3]),
     sharing=st.sampled_from([0.0, 0.5]),
+    author=st.sampled_from([0.0, 0.3, 2.0]),
 )
 STREAMS = st.lists(st.lists(entries(), min_size=1, max_size=8), max_size=8)
 ROOMY = Sizes(posts=100, tokens=5, hashtags=3, batch=4)

@@ -44,16 +44,20 @@ class PlainMemory:
             cosine = self._cosine(weights, post)
             if cosine > 0:
                 similar.append((cosine, post))
-                age = max(entry.time - post.time, 0.0) / (self.rules.scale * DAY)
-                scored.append((cosine * (1.0 + age) ** -self.rules.decay, post))
+                scored.append((cosine * self._fresh(entry, post), post))
         scored.sort(key=lambda pair: (pair[0], *_newness(pair[1])), reverse=True)
+        ballots = self._ballots(scored[: self.rules.voters])
+        total = sum(vote for _, vote in ballots)
+        own = [(self._fresh(entry, post), post) for post in self._of_author(entry)]
+        of_author = self._ballots(own[: self.rules.ring]) if self.rules.author else []
+        of_own = sum(vote for _, vote in of_author)
+        if of_own > 0:
+            weight = self.rules.author * (total or 1.0) / of_own
+            ballots += [(tag, weight * vote) for tag, vote in of_author]
+            total += weight * of_own
         votes: dict[str, float] = {}
-        total = 0.0
-        for score, post in scored[: self.rules.voters]:
-            vote = score**self.rules.power * float(len(post.hashtags)) ** -self.rules.sharing
-            for tag in map(canonical_hashtag, self._voted(post)):
-                votes[tag] = votes.get(tag, 0.0) + vote
-                total += vote
+        for tag, vote in ballots:
+            votes[tag] = votes.get(tag, 0.0) + vote
         ranked = sorted(votes.items(), key=lambda pair: -pair[1])[: self.sizes.suggested]
         similar.sort(key=lambda pair: (pair[0], *_newness(pair[1])), reverse=True)
         nearest = similar[: self.sizes.nearest]
@@ -74,6 +78,34 @@ class PlainMemory:
         for vote, tag in written:
             votes[tag] += vote
         return min(votes, key=lambda tag: (votes[tag], tag), default=canonical)
+
+    def _fresh(self, entry: Entry, post: Entry) -> float:
+        age = max(entry.time - post.time, 0.0) / (self.rules.scale * DAY)
+        return float((1.0 + age) ** -self.rules.decay)
+
+    def _ballots(self, scored: Sequence[tuple[float, Entry]]) -> list[tuple[str, float]]:
+        """Return the votes, one after the other."""
+        return [
+            (
+                canonical_hashtag(tag),
+                score**self.rules.power * len(post.hashtags) ** -self.rules.sharing,
+            )
+            for score, post in scored
+            for tag in self._voted(post)
+        ]
+
+    def _of_author(self, entry: Entry) -> list[Entry]:
+        return [
+            post for post in self._others(entry) if entry.author and post.author == entry.author
+        ]
+
+    def _others(self, entry: Entry) -> list[Entry]:
+        """Return the posts that may vote, the newest first."""
+        return [
+            post
+            for post in self._newest()
+            if post.id != entry.id and post.original != entry.original and self._voted(post)
+        ]
 
     def _full(self) -> bool:
         keys = {k for e in self.held.values() for k in (*e.tokens, e.original, e.author) if k}
@@ -113,11 +145,7 @@ class PlainMemory:
         }
 
     def _candidates(self, entry: Entry, weights: dict[int, float]) -> list[Entry]:
-        posts = [
-            post
-            for post in self._newest()
-            if post.id != entry.id and post.original != entry.original and self._voted(post)
-        ]
+        posts = self._others(entry)
         sums: Counter[int] = Counter()
         for token, weight in weights.items():
             for post in islice(_having(posts, token), self.rules.ring):

@@ -10,8 +10,10 @@ from worker.memory import Memory, MemoryMismatchError
 from worker.memory_entries import MAX_NAME_BYTES, MAX_TAG_BYTES, Entry
 from worker.memory_names import Names
 from worker.memory_room import Sizes
+from worker.memory_state import Rules
 from worker.messages import Post
 from worker.signals import Signals
+from worker.voting import rules_for
 
 SIGNALS = Signals()
 ROOM = Sizes(posts=2_000)
@@ -61,6 +63,35 @@ def test_no_post_of_the_future_gains_by_it() -> None:
     known = memory(post("now", time=0.0), post("later", time=86_400.0))
     found = shares(known, post("", time=0.0))
     assert found["now"] == pytest.approx(found["later"])
+
+
+class TestAuthor:
+    """One writes of the sea and of cats, others of boats in the very words that are asked."""
+
+    known = (
+        post("cats", "purring all day", author="ann"),
+        *(post("boats") for _ in range(5)),
+    )
+
+    def test_own_posts_weigh_as_the_rules_say(self) -> None:
+        found = []
+        for weight in (0.0, 0.3, 3.0):
+            by = memory(*self.known).voting_by(Rules(author=weight))
+            found.append(shares(by, post("", author="ann")).get("cats", 0.0))
+        assert found == sorted(set(found))
+        assert found[-1] > 0.5
+
+    def test_nobody_gains_who_has_no_author_or_another(self) -> None:
+        asked = post("", "purring all day")
+        of_all, of_author = (
+            shares(memory(*self.known).voting_by(Rules(author=weight)), asked)
+            for weight in (0.0, 3.0)
+        )
+        assert of_all == of_author
+
+    def test_without_the_author_among_the_signals_no_author_is_asked(self) -> None:
+        assert rules_for(("text", "context"), Rules(author=0.3)) == Rules(author=0.0)
+        assert rules_for(("text", "context", "author"), Rules(author=0.3)) == Rules(author=0.3)
 
 
 def spelt(*spellings: str, author: str | None = None, time: float = 0.0) -> list[Entry]:
