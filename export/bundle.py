@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -19,7 +20,7 @@ from export import manifest as manifests
 from export.errors import BundleCorruptError, BundleIncompatibleError, BundleIncompleteError
 from export.manifest import FileCard, Manifest, VariantCard
 from export.memory_card import MemoryCard
-from export.places import INCOMPLETE, Place, read, sync_folder, write
+from export.places import INCOMPLETE, Place, read, replace, sync_folder, write
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -27,6 +28,7 @@ CONTEXT = "context.json"
 HASHTAGS = "hashtags.tsv"
 TOPICS = "topics.tsv"
 GOLDEN = "golden.json"
+SIGNATURE = "signature.json"  # beside the bundle, no part of it: `export/signatures.py`
 SHARED_FILES = (TOKENIZER, HASHTAGS, TOPICS, GOLDEN)
 _T = TypeVar("_T")
 _P = TypeVar("_P", bound=Place)
@@ -208,9 +210,15 @@ def _write_folder(fill: Callable[[Path], None], parent: Path, digest: str) -> No
 
 
 def copy_bundle(source: Place, parent: _P) -> _P:
-    """Write a bundle below another parent too, once every byte of it is verified."""
+    """Write a bundle below another parent too, once every byte of it is verified.
+
+    A signature goes with it, unread: whoever serves the copy checks it.
+    """
     bundle = read_bundle(source)
-    return write_bundle(bundle.files, bundle.manifest, parent)
+    target = write_bundle(bundle.files, bundle.manifest, parent)
+    with suppress(FileNotFoundError):  # not every bundle is signed
+        replace(target / SIGNATURE, read(source / SIGNATURE))
+    return target
 
 
 def read_bundle(path: Place) -> Bundle:

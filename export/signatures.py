@@ -13,11 +13,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from export.bundle import read_bundle
+from export.bundle import SIGNATURE, read_bundle
 from export.errors import BundleIncompleteError, SignatureError
 from export.places import Place, read, replace
 
-SIGNATURE = "signature.json"
 _PURPOSE = b"tagstream bundle "  # so that a signature is for nothing else
 _PUBLIC_KEY = re.compile(b"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 

@@ -16,6 +16,7 @@ from trainer.click_parts import (
     FOLDER,
     MEMORY,
     PROTOCOLS_HELP,
+    SIGN_KEY,
     given,
     in_one_line,
     protocols,
@@ -96,7 +97,7 @@ def fit(corpus: str, run: Path, resume: bool, parts: Path | None, **values: Any)
 @click.option("--alias", help="Let this alias, such as champion, stand for the bundle.")
 @click.option("--reason", default="exported by hand", show_default=True, help="For the history.")
 @variants_option
-@click.option("--sign-key", type=FILE, help="Sign the bundle with this Ed25519 key, in PEM.")
+@SIGN_KEY
 @MEMORY
 @in_one_line
 def export(  # noqa: PLR0913, PLR0917 - a parameter a flag

@@ -23,6 +23,9 @@ MEMORY = click.option(
     "--memory", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How the memory votes: what `trainer fit-memory` wrote.",
 )  # fmt: skip
+SIGN_KEY = click.option(
+    "--sign-key", type=FILE, help="Sign the bundle with this Ed25519 key, in PEM."
+)
 _NOT_GIVEN = (ParameterSource.DEFAULT, None)
 
 

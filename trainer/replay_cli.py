@@ -3,16 +3,19 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from trainer.click_parts import CORPUS, FILE, FOLDER, MEMORY, in_one_line, told
+from trainer.click_parts import CORPUS, FILE, FOLDER, MEMORY, SIGN_KEY, in_one_line, told
 from worker.options import options
 from worker.settings import ModelSettings
+
+if TYPE_CHECKING:  # torch and numba load slowly
+    from trainer.memory_fit import MemoryChoice
 
 
 @click.command()
@@ -65,9 +68,17 @@ def replay(corpus: Path, results: Path, without: str, memory: Path | None, **val
 @click.argument("file", type=FILE)
 @click.option("--assign", help="Let this alias of the registry stand for the new bundle.")
 @click.option("--reason", default="memory fitted", show_default=True, help="For the history.")
+@SIGN_KEY
 @options(ModelSettings)
 @in_one_line
-def fit_memory(corpus: Path, file: Path, assign: str | None, reason: str, **values: Any) -> None:  # noqa: ANN401
+def fit_memory(
+    corpus: Path,
+    file: Path,
+    assign: str | None,
+    reason: str,
+    sign_key: Path | None,
+    **values: Any,  # noqa: ANN401
+) -> None:
     """Choose on CORPUS's dev posts how the memory votes; write it to FILE and into a new bundle.
 
     The new bundle stands beside the old one and shares its files. Train and dev are replayed in the
@@ -75,27 +86,36 @@ def fit_memory(corpus: Path, file: Path, assign: str | None, reason: str, **valu
     """
     from export.bundle import with_memory  # noqa: PLC0415 - torch and numba load slowly
     from export.registry import Registry  # noqa: PLC0415
-    from trainer import memory_fit as fitting  # noqa: PLC0415
-    from trainer.replay import probabilities  # noqa: PLC0415
-    from trainer.timeline import joined, read_entries, timeline  # noqa: PLC0415
-    from worker.models import load_predictor, named  # noqa: PLC0415
-    from worker.signals import SIGNALS  # noqa: PLC0415
+    from export.signatures import sign  # noqa: PLC0415
+    from worker.models import named  # noqa: PLC0415
 
     settings = ModelSettings(**values)
     if assign and settings.bundle is not None:
         raise click.UsageError("--assign is for a bundle of a registry, and not for --bundle")
     path = named(settings)
     settings = msgspec.structs.replace(settings, bundle=str(path))  # an alias may move meanwhile
-    moments = timeline(corpus, splits=("train", "dev"))
-    texts = [moment.post.text for moment in moments if moment.split == "dev"]
-    model = probabilities(load_predictor(settings), texts)
-    dev = fitting.Dev(joined(read_entries(moments), SIGNALS), moments, model)
-    choice = fitting.fit_memory(dev, fitting.MemoryChoice())
+    choice = _chosen(corpus, settings)
     choice.save(file)
     click.echo(
         f"{file}: weight of the model {choice.weight:g}, dev F1@1 {choice.dev_f1_at_1:.2f} %"
     )
     made = with_memory(path, choice.card)
+    if sign_key:
+        sign(made, sign_key)
     click.echo(f"{made}")
     if assign:
         Registry.at(settings.registry).assign(assign, made.name, reason)
+
+
+def _chosen(corpus: Path, settings: ModelSettings) -> "MemoryChoice":
+    from trainer import memory_fit as fitting  # noqa: PLC0415
+    from trainer.replay import probabilities  # noqa: PLC0415
+    from trainer.timeline import joined, read_entries, timeline  # noqa: PLC0415
+    from worker.models import load_predictor  # noqa: PLC0415
+    from worker.signals import SIGNALS  # noqa: PLC0415
+
+    moments = timeline(corpus, splits=("train", "dev"))
+    texts = [moment.post.text for moment in moments if moment.split == "dev"]
+    model = probabilities(load_predictor(settings), texts)
+    dev = fitting.Dev(joined(read_entries(moments), SIGNALS), moments, model)
+    return fitting.fit_memory(dev, fitting.MemoryChoice())

@@ -11,7 +11,9 @@ import pytest
 
 from export.bundle import read_bundle
 from export.registry import CHAMPION, Registry
+from export.signatures import verify
 from tests.support.cli import assert_one_line, trainer
+from tests.support.keys import Keys
 from tests.support.learning import planted_posts, write_splits
 from trainer.errors import RunError
 from trainer.memory_fit import GRID, WEIGHTS, MemoryChoice, first_of_each
@@ -54,7 +56,8 @@ def replayed(stream: Path, registry: Registry, tmp_path_factory: pytest.TempPath
     """The results of a replay with what was fitted before it."""
     folder = tmp_path_factory.mktemp("results")
     shelf = Path(shutil.copytree(str(registry.root), folder / "registry"))
-    into = ("--registry", shelf, "--assign", "challenger")
+    keys = Keys(folder / "keys")
+    into = ("--registry", shelf, "--assign", "challenger", "--sign-key", keys.private)
     fitted = trainer("fit-memory", stream, folder / "memory.json", *into)
     assert fitted.exit_code == 0, fitted.output
     asked = ("--registry", registry.root, "--memory", folder / "memory.json", "--without", "two")
@@ -82,6 +85,7 @@ def test_what_is_fitted_is_in_a_bundle_beside_the_old_one(replayed: Path) -> Non
     assert new.manifest.memory == MemoryChoice.load(replayed / "memory.json").card
     assert (old.manifest.memory, old.files) == (None, new.files)
     assert shelf.history()[-1].reason == "memory fitted"
+    verify(shelf.resolve("challenger"), new.digest, replayed / "keys" / "trusted.pem")
 
 
 def test_an_alias_is_for_a_bundle_of_a_registry(

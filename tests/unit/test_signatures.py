@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from export.bundle import Bundle, write_bundle
+from export.bundle import SIGNATURE, Bundle, copy_bundle, write_bundle
 from export.errors import BundleCorruptError, BundleIncompleteError, SignatureError
 from export.registry import CHAMPION, Registry
-from export.signatures import SIGNATURE, sign, verify
+from export.signatures import sign, verify
 from tests.support.cli import assert_one_line, trainer
 from tests.support.keys import Keys
 from tests.unit.test_models import counted, followed, metrics, serving
@@ -69,6 +69,15 @@ def test_a_signature_is_of_one_bundle(shelf: Registry, path: Path, ours: Keys) -
     shutil.copy(path / SIGNATURE, other(shelf))
     with pytest.raises(SignatureError, match="none of the keys"):
         verify(other(shelf), other(shelf).name, ours.public)
+
+
+def test_a_copy_is_signed_as_the_bundle_is(shelf: Registry, path: Path, ours: Keys) -> None:
+    elsewhere = shelf.root / "elsewhere"
+    copy = copy_bundle(path, elsewhere)
+    assert not (copy / SIGNATURE).exists()
+    sign(path, ours.private)
+    assert copy_bundle(path, elsewhere) == copy
+    verify(copy, copy.name, ours.public)
 
 
 def test_while_keys_change_either_will_do(
