@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import Addresses
+from worker.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +75,14 @@ def test_it_helps(environment: Path, tmp_path: Path) -> None:
     command = [str(environment / "bin/worker"), "--help"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert all(name in said for name in ("run", "doctor", "suggest", "status", "watch", "dlq"))
+
+
+def test_the_trainer_names_what_it_lacks(environment: Path, tmp_path: Path) -> None:
+    command = [str(environment / "bin/trainer"), "--help"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == ExitCode.START_FAILED
+    assert ended.stderr.endswith("; install tagstream[trainer]\n")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("extra", PROJECT["optional-dependencies"])
