@@ -1,9 +1,6 @@
 """A signature is of one bundle, by one key; whoever asks for it serves nothing else."""
 
-import re
-import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import msgspec
@@ -17,13 +14,11 @@ from export.signatures import sign, verify
 from tests.support.cli import assert_one_line, trainer
 from tests.support.keys import Keys
 from tests.unit.test_models import counted, followed, metrics, serving
-from trainer.cli import main as trainer_main
 from worker.cli import main
 from worker.errors import ExitCode, StartupFailedError
 from worker.telemetry import Metrics
 
 __all__ = ["metrics"]  # a fixture
-SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 
 
 @pytest.fixture(scope="module")
@@ -121,23 +116,6 @@ def test_keys_that_are_none_are_named(path: Path, ours: Keys, tmp_path: Path) ->
     for wrong in (rsa.public, ours.private, tmp_path / "none"):
         with pytest.raises(SignatureError, match=str(wrong)):
             verify(path, path.name, wrong)
-
-
-def test_the_steps_of_the_document_work(
-    shelf: Registry, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Line by line, openssl as it is and our commands as click reads them."""
-    block = re.search(r"```sh\n(openssl.*?)```", SECURITY.read_text(), re.DOTALL)
-    assert block is not None
-    monkeypatch.chdir(str(shelf.root.parent))
-    for line in block[1].splitlines():
-        program, *words = shlex.split(line)
-        if program == "openssl":
-            subprocess.run([program, *words], check=True, capture_output=True)
-            continue
-        done = CliRunner().invoke({"trainer": trainer_main, "worker": main}[program], words)
-        assert done.exit_code == 0, done.output
-    assert (path / SIGNATURE).exists()
 
 
 def test_a_worker_that_asks_for_a_signature_starts_with_no_other(
