@@ -10,7 +10,7 @@ AT_ONCE ?= 3
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 
-.PHONY: demo test lint chaos audit paper bench-gpu env pins clean
+.PHONY: demo test lint docs chaos audit paper bench-gpu env pins clean
 
 demo: $(ENV)
 	$(PYTHON) -m deploy.local.install
@@ -33,6 +33,10 @@ lint: $(ENV)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documents as a site, in site/; a broken link is a failure.
+docs: $(ENV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # All that can break, in a seeded order, more than an hour; `make test` has a little of each.
 chaos: $(ENV)
@@ -62,4 +66,4 @@ pins:
 
 clean:
 	deploy/local/down --purge
-	rm -rf $(VENV) .venv-3.* .local .demo
+	rm -rf $(VENV) .venv-3.* .local .demo site
