@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -108,11 +109,12 @@ class Desk:
             return not process.alive or works(log.read_text())
 
         in_time = wait_until(done, PATIENCE)
-        self.said[line] = log.read_text()
-        assert in_time, f"{line}:\n{self.said[line]}"
-        assert process.exit_code in {None, 0}, f"{line}: {process.exit_code}\n{self.said[line]}"
+        ended, self.said[line] = process.exit_code, log.read_text()
         if not stays:
             process.stop()
+            assert process.exit_code in {ended, 0, -signal.SIGTERM}, f"{line}: stops badly"
+        assert in_time, f"{line}:\n{self.said[line]}"
+        assert ended in {None, 0}, f"{line}: {ended}\n{self.said[line]}"
 
     def _here(self, text: str) -> str:
         for there, here in self.instead.items():
