@@ -95,6 +95,12 @@ class Observer:
             looks.popleft()
 
 
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _status(pairs: list[tuple[Look, Look]]) -> Status:
     workers = [_worker(first, last) for first, last in pairs]
     told = [last for _, last in pairs if last.state != State.UNREACHABLE]

@@ -27,9 +27,7 @@ def _checked(context: click.Context, option: click.Parameter, urls: tuple[str, .
     return list(dict.fromkeys(url.rstrip("/") for url in urls))
 
 
-@click.command()
-@options(Settings, all_but(NEEDED))
-@click.option(
+url_option = click.option(
     "--url",
     "urls",
     multiple=True,
@@ -37,6 +35,11 @@ def _checked(context: click.Context, option: click.Parameter, urls: tuple[str, .
     help="Address of a worker, http://HOST:PORT; may be repeated [default: the workers of "
     "--processes, by --http-host and --http-port].",
 )
+
+
+@click.command()
+@options(Settings, all_but(NEEDED))
+@url_option
 @click.option("--once", is_flag=True, help="Print one frame and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and exit.")
 @click.option(

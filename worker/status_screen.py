@@ -13,7 +13,7 @@ from worker.printable import printable
 from worker.quality import TOLD
 from worker.samples import Figures, Spread
 from worker.scrape import State
-from worker.status import Status, WorkerStatus
+from worker.status import Status, WorkerStatus, mean_known
 
 BESIDE, WIDE = 80, 110  # columns from which two tables stand side by side, with room for long bars
 MOST_PARTITIONS = 8
@@ -124,18 +124,12 @@ def _quality(status: Status) -> Iterator[Text]:
         "hashtags unknown": [one.unknown_hashtags for one in told],
         "words unknown": [one.unknown_words for one in told],
     }
-    means = {name: _mean(found) for name, found in shares.items()}
+    means = {name: mean_known(found) for name, found in shares.items()}
     if words := [f"{name} {share:.0%}" for name, share in means.items() if share is not None]:
         yield Text(f"of late · {' · '.join(words)}")
     if held := [one.memory for one in status.workers if one.memory]:
         oldest = max(one.oldest_seconds for one in held)
         yield Text(f"memory · {min(one.posts for one in held):,} posts · oldest {_age(oldest)}")
-
-
-def _mean(values: list[float | None]) -> float | None:
-    """Return the mean of those that are known."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _age(seconds: float) -> str:

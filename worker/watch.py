@@ -4,10 +4,12 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
 
 from worker.errors import RecordRejectedError
 from worker.formats import decode_post
@@ -20,6 +22,7 @@ AT_ONCE = 100  # answers whose posts are looked up together
 POLL_MS = 500
 POST_WITHIN = 5.0  # seconds without a record until posts are given up
 FETCH_BYTES = 65_536  # what is fetched around a post
+ASK_MS = 3_000  # that a broker has to say that it is there
 
 Place = tuple[int, int]
 """Partition and offset in the input topic."""
@@ -51,6 +54,17 @@ def follow(
 
     Raises `UnreachableError` or `StartupFailedError`, as `reader`.
     """
+    with watching(settings, from_beginning=from_beginning) as answers:
+        while not stop.is_set():
+            yield from answers.poll()
+
+
+@contextmanager
+def watching(settings: Settings, *, from_beginning: bool = False) -> Iterator["Answers"]:
+    """Give the answers, from the end of their topic on or from its beginning; raises as `follow`.
+
+    That may be inside the block, too, where the broker goes away.
+    """
     start = "earliest" if from_beginning else "latest"
     answered, asked = settings.output_topic, settings.input_topic
     near = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": FETCH_BYTES}
@@ -58,11 +72,31 @@ def follow(
         reader(settings, CLIENT_ID, answered, "--output-topic", auto_offset_reset=start) as answers,
         reader(settings, CLIENT_ID, asked, "--input-topic", **near) as inputs,
     ):
-        answers.subscribe([settings.output_topic])
-        posts = Posts(inputs, settings)
-        while not stop.is_set():
-            polled = answers.poll(POLL_MS, max_records=AT_ONCE).values()
-            yield from posts.beside([one for records in polled for one in records])
+        answers.subscribe([answered])
+        yield Answers(answers, Posts(inputs, settings))
+
+
+class Answers:
+    """The output topic, and beside each answer its post."""
+
+    def __init__(self, consumer: KafkaConsumer, posts: "Posts") -> None:
+        self._consumer, self._posts = consumer, posts
+
+    def poll(self) -> list[Answered | Unreadable]:
+        """Return the next answers; none where none came, or no broker is there."""
+        polled = self._consumer.poll(POLL_MS, max_records=AT_ONCE).values()
+        return list(self._posts.beside([one for records in polled for one in records]))
+
+    def reached(self) -> bool:
+        """Ask the broker; where it says yes, whatever is answered from now on is read."""
+        parts = list(self._consumer.assignment())
+        try:
+            self._consumer.end_offsets(parts, ASK_MS)
+            return bool(parts) and all(
+                self._consumer.position(one, ASK_MS) is not None for one in parts
+            )
+        except KafkaError:
+            return False
 
 
 class Posts:

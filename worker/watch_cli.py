@@ -10,13 +10,14 @@ import msgspec
 from rich.console import Console
 
 from worker.errors import StopError
+from worker.explained import weighed
 from worker.glossary import Glossaries, Glossary
 from worker.lifecycle import stop_on_signal
 from worker.options import options
 from worker.printable import printable, printable_json
 from worker.settings import BrokerSettings, Settings, all_but
 from worker.watch import Answered, Unreadable, follow
-from worker.watch_screen import block, weighed
+from worker.watch_screen import block
 
 NEEDED = {
     *BrokerSettings.__annotations__,
@@ -72,6 +73,6 @@ def _answers(found: Iterable[Answered | Unreadable]) -> Iterator[Answered]:
 
 def _json(one: Answered, glossary: Glossary | None) -> str:
     """Return an answer as JSON; `words` where they are known, one a weight of `attention`."""
-    words = [(one.text or "")[start:end] for (start, end), _ in weighed(one, glossary)]
+    words = [(one.text or "")[start:end] for start, end, *_ in weighed(one, glossary)]
     fields = {"source": one.source, "text": one.text, "words": words or None}
     return msgspec.json.encode(fields | msgspec.to_builtins(one.answer)).decode()

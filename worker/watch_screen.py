@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from worker.explained import heaviest, telling, weighed
 from worker.glossary import Glossary
 from worker.messages import ScoredHashtag
 from worker.printable import printable
@@ -13,10 +14,7 @@ from worker.status_screen import bar
 from worker.watch import Answered
 
 BAR = 20
-MOST_WORDS = 3  # named with their attention
-MOST_TOPICS, LEAST_TOPIC, TOPIC_WORDS = 2, 0.1, 6
-# From which share of the largest attention on a word looks so; each differs without colour, too.
-_SHADES = ((0.75, "bold reverse yellow"), (0.45, "bold underline yellow"), (0.2, "underline"))
+_LOOKS = ("underline", "bold underline yellow", "bold reverse yellow")  # of the shades from 1 on
 
 
 def block(one: Answered, glossary: Glossary | None) -> RenderableType:
@@ -35,30 +33,20 @@ def block(one: Answered, glossary: Glossary | None) -> RenderableType:
     )
 
 
-def weighed(one: Answered, glossary: Glossary | None) -> list[tuple[tuple[int, int], float]]:
-    """Return the span and the attention of each word; nothing where they do not fit together."""
-    attention = one.answer.attention
-    if one.text is None or glossary is None or not attention:
-        return []
-    spans = glossary.spans(one.text)
-    return list(zip(spans, attention, strict=True)) if len(spans) == len(attention) else []
-
-
 def _text(one: Answered, glossary: Glossary | None) -> Iterator[Text]:
     if one.text is None:
         yield Text(printable(f"no post: {one.missing}"), "italic")
         return
     text = Text(printable(one.text))
     words = weighed(one, glossary)
-    most = max((weight for _, weight in words), default=0.0)
-    for (start, end), weight in words:
-        style = next((style for share, style in _SHADES if most and weight >= share * most), None)
-        if style is not None:
-            text.stylize(style, start, end)
+    for word in words:
+        if word.shade:
+            text.stylize(_LOOKS[word.shade - 1], word.start, word.end)
     yield text
     if words:
-        best = sorted(words, key=lambda word: -word[1])[:MOST_WORDS]
-        named = (f"{text.plain[start:end]} {weight:.2f}" for (start, end), weight in best)
+        named = (
+            f"{text.plain[word.start : word.end]} {word.attention:.2f}" for word in heaviest(words)
+        )
         yield Text.assemble(("attention  ", "dim"), " · ".join(named))
 
 
@@ -74,9 +62,7 @@ def _suggestions(suggestions: Sequence[ScoredHashtag]) -> Table:
 
 
 def _topics(theta: Sequence[float], glossary: Glossary | None) -> Iterator[Text]:
-    known = glossary.topics if glossary else []
-    best = sorted(range(len(theta)), key=lambda topic: -theta[topic])[:MOST_TOPICS]
-    for topic in (one for one in best if theta[one] >= LEAST_TOPIC):
-        words = known[topic][:TOPIC_WORDS] if topic < len(known) else []
-        share = f"{theta[topic]:.2f}  "
-        yield Text.assemble((f"topic {topic}  ", "dim"), share, printable(" ".join(words)))
+    for topic in telling(theta, glossary):
+        share = f"{topic.share:.2f}  "
+        words = printable(" ".join(topic.words))
+        yield Text.assemble((f"topic {topic.number}  ", "dim"), share, words)

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from export.bundle import Bundle
+from worker.explained import weighed
 from worker.glossary import Glossary
 from worker.messages import ScoredHashtag, Suggestion
 from worker.watch import Answered
-from worker.watch_screen import block, weighed
+from worker.watch_screen import block
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +50,10 @@ def drawn(
 def test_words_are_weighed_as_the_graph_reads_them(glossary: Glossary, words: list[str]) -> None:
     text = f"@me {words[0].upper()} #{words[1]} {words[1]}, {words[2]} https://a.b"
     one = answered(text, 0.1, 0.2, 0.7)
-    assert [text[start:end] for (start, end), _ in weighed(one, glossary)] == [
+    assert [text[start:end] for start, end, *_ in weighed(one, glossary)] == [
         words[0].upper(), words[1], words[2],
     ]  # fmt: skip
-    assert [weight for _, weight in weighed(one, glossary)] == [0.1, 0.2, 0.7]
+    assert [word.attention for word in weighed(one, glossary)] == [0.1, 0.2, 0.7]
 
 
 def test_they_are_shaded_in_the_text_and_named_below(glossary: Glossary, words: list[str]) -> None:
