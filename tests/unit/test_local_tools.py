@@ -45,10 +45,10 @@ def test_kustomize_is_made_once_and_leaves_no_modules(machine: Machine, tmp_path
 
 def test_go_is_needed_only_for_that(machine: Machine) -> None:
     tools.install()
-    assert machine.needed == [tools.PROMTOOL, tools.GO]
+    assert machine.needed == [tools.PROMTOOL, tools.CHROMIUM, tools.GO]
     machine.needed.clear()
     tools.install()
-    assert machine.needed == [tools.PROMTOOL]
+    assert machine.needed == [tools.PROMTOOL, tools.CHROMIUM]
 
 
 def test_what_failed_is_made_again(machine: Machine) -> None:
@@ -63,4 +63,5 @@ def test_what_failed_is_made_again(machine: Machine) -> None:
 def test_the_tools_that_are_here_are_known_by_their_versions() -> None:
     tools.install()
     assert tools.PROMTOOL.is_usable
+    assert tools.CHROMIUM.is_usable
     assert tools.KUSTOMIZE.is_file()
