@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -56,7 +56,7 @@ def follow(
     """
     with watching(settings, from_beginning=from_beginning) as answers:
         while not stop.is_set():
-            yield from answers.poll()
+            yield from answers.beside_posts(answers.poll())
 
 
 @contextmanager
@@ -77,15 +77,15 @@ def watching(settings: Settings, *, from_beginning: bool = False) -> Iterator["A
 
 
 class Answers:
-    """The output topic, and beside each answer its post."""
+    """The output topic; `beside_posts` gives answers the texts of their posts."""
 
     def __init__(self, consumer: KafkaConsumer, posts: "Posts") -> None:
-        self._consumer, self._posts = consumer, posts
+        self._consumer, self.beside_posts = consumer, posts.beside
 
-    def poll(self) -> list[Answered | Unreadable]:
-        """Return the next answers; none where none came, or no broker is there."""
-        polled = self._consumer.poll(POLL_MS, max_records=AT_ONCE).values()
-        return list(self._posts.beside([one for records in polled for one in records]))
+    def poll(self, most: int = AT_ONCE) -> list[Answered | Unreadable]:
+        """Return the next answers without texts; none where none came, or no broker is there."""
+        polled = self._consumer.poll(POLL_MS, max_records=most).values()
+        return [_answer(one) for records in polled for one in records]
 
     def reached(self) -> bool:
         """Ask the broker; where it says yes, whatever is answered from now on is read."""
@@ -105,9 +105,8 @@ class Posts:
     def __init__(self, consumer: KafkaConsumer, settings: Settings) -> None:
         self._consumer, self._settings = consumer, settings
 
-    def beside(self, records: Iterable[ConsumerRecord]) -> Iterator[Answered | Unreadable]:
+    def beside(self, answers: Sequence[Answered | Unreadable]) -> Iterator[Answered | Unreadable]:
         """Yield each answer with its post."""
-        answers = [_answer(one) for one in records]
         places = {self._place(one.source) for one in answers if isinstance(one, Answered)}
         values = self._values({place for place in places if place is not None})
         for one in answers:

@@ -26,6 +26,7 @@ NEEDED = {
     *BrokerSettings.__annotations__, *NEEDED_OF_STATUS,
     "input_topic", "output_topic", "format", "registry", "alias", "bundle",
 }  # fmt: skip
+LOOPBACK = "127.0.0.1"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -41,9 +42,8 @@ def _page_options(command: _F) -> _F:
         click.option(
             "--web-host",
             "host",
-            default="127.0.0.1",
-            show_default=True,
-            help="Address of the page; whoever reaches it reads posts and sends some.",
+            help="Address of the page; whoever reaches it reads posts and sends some "
+            f"[default: {LOOPBACK}].",
         ),
         click.option(
             "--web",
@@ -76,8 +76,8 @@ def watch(
     """
     page = {name: values.pop(name) for name in ("host", "names", "urls")}
     settings = Settings(**values)
-    if port is None and (page["names"] or page["urls"]):
-        raise click.UsageError("--url and --web-name are of the page; give it a port with --web")
+    if port is None and any(page.values()):
+        raise click.UsageError("--url and --web-… are of the page; give it a port with --web")
     if port is not None and (limit or as_json):
         raise click.UsageError("--limit and --json are of the terminal; leave out --web")
     try:
@@ -115,7 +115,7 @@ def _serve(  # noqa: PLR0913 - an argument a flag
     port: int,
     *,
     from_beginning: bool,
-    host: str,
+    host: str | None,
     names: tuple[str, ...],
     urls: list[str],
 ) -> None:
@@ -123,7 +123,7 @@ def _serve(  # noqa: PLR0913 - an argument a flag
         from worker.web.server import Page, serve  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise StartupFailedError(f"--web: {error}; install tagstream[web]") from error
-    page = Page(host, port, names, urls or addresses(settings))
+    page = Page(host or LOOPBACK, port, names, urls or addresses(settings))
     serve(settings, page, stop, _note, from_beginning=from_beginning)
 
 

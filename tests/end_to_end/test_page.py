@@ -52,7 +52,8 @@ def test_a_post_travels_to_a_worker_and_back(
     text = f"<img src=x onerror=alert(1)> {' '.join(words)} <b>{words[0]}</b>"
     with page(settings, f"http://127.0.0.1:{worker.port}") as client:
         tab.goto(client.address)
-        state, posts = tab.locator("#state"), tab.get_by_role("listitem").filter(has_text=words[0])
+        state = tab.locator("#state")
+        posts = tab.get_by_role("list", name="Posts, the newest first").locator("> li")
         expect(state).to_have_text("live")
         expect(tab.get_by_text("No posts yet.")).to_be_visible()
         expect(tab.locator("#models")).to_contain_text(bundle.name)
@@ -78,7 +79,10 @@ def test_a_post_travels_to_a_worker_and_back(
         own_services.broker.start()
         expect(state).to_have_text("live")
         expect(tab.get_by_role("alert")).to_be_hidden()
+        expect(posts.first).to_have_css("animation-name", "arrive")
+        tab.emulate_media(reduced_motion="reduce")
         tab.get_by_role("button", name="Suggest hashtags").click()
         expect(posts.filter(has_text="yours")).to_have_count(2)
+        expect(posts.first).to_have_css("animation-name", "none")
     expect(state).to_have_text("disconnected")
     expect(tab.get_by_role("alert")).to_have_text(re.compile("tried again"))

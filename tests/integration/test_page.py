@@ -77,6 +77,31 @@ def test_one_reading_serves_all_viewers(stream: Stream, client: Client) -> None:
         assert answers(until(later, "answers", lambda _: True))["1"] == shown
 
 
+def test_of_a_fast_stream_the_newest_are_shown_and_the_others_counted(
+    stream: Stream, client: Client
+) -> None:
+    count = 3_000
+    with client.events() as events, stream.producer() as producer:
+        until(events, "broker", lambda told: told["reached"])
+        found = Suggestion("many", [], "abc", "cpu-fp32")
+        outputs = [
+            suggestion_output(
+                stream.suggestions, Record(stream.posts, 0, count + at, None, None), found
+            )
+            for at in range(count)
+        ]
+        for one in outputs:
+            producer.send(one.topic, value=one.value, headers=one.headers, partition=0)
+        shown, lost = 0, 0
+        while shown + lost < count:
+            told = until(events, "answers", lambda _: True)
+            shown += sum(one["id"] == "many" for one in told["answers"])
+            lost += told["lost"]
+    assert shown + lost == count
+    assert shown < count / 2
+    assert told["answers"][-1]["source"] == f"{stream.posts}-0-{2 * count - 1}"
+
+
 def test_what_is_typed_is_a_post_like_any_other_and_its_answer_comes_back(
     stream: Stream, client: Client
 ) -> None:

@@ -44,13 +44,13 @@ class TestAViewer:
             hub = Hub()
             with hub.viewer() as viewer:
                 for number in range(100):
-                    hub.publish([number, number])
+                    hub.publish([number, number], lost=3)
                     hub.tell("broker", number)
                 return events(await viewer.take())
 
         told = asyncio.run(look())
         newest = [number for number in range(100) for _ in range(2)][-WAITING:]
-        assert told == {"answers": {"answers": newest, "lost": 200 - WAITING}, "broker": 99}
+        assert told == {"answers": {"answers": newest, "lost": 500 - WAITING}, "broker": 99}
 
     def test_is_told_an_answer_once_and_an_old_state_again_as_a_sign_of_life(self) -> None:
         async def look() -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [["--web", "0", "--json"], ["--url", "http://a"], ["--web-name", "a"]]
+    "flags", [["--web", "0", "--json"], ["--url", "http://a"], ["--web-host", "a"]]
 )
 def test_flags_that_do_not_go_together_are_refused(flags: list[str]) -> None:
     result = CliRunner().invoke(main, ["watch", *flags])
@@ -206,6 +206,11 @@ def test_shades_of_attention_differ() -> None:
         levels = [luminance(colours[name]) for name in ("card", "shade-1", "shade-2", "shade-3")]
         further = [abs(level - levels[0]) for level in levels]  # from what has no attention
         assert all(later > 1.2 * earlier for earlier, later in pairwise(further))
+
+
+def test_the_box_takes_as_much_as_the_server() -> None:
+    (most,) = re.findall(r'maxlength="(\d+)"', (STATIC / "index.html").read_text())
+    assert int(most) == MOST_TEXT
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_becomes_markup() -> None:

@@ -16,7 +16,8 @@ from worker.errors import FatalError, RetryLaterError
 from worker.web.feeds import AnswerFeed
 from worker.web.guard import Guard
 from worker.web.hub import Hub
-from worker.web.typed import ANSWER_WITHIN, MOST_TEXT, CrowdedError, Typed
+from worker.web.shown import MOST_TEXT
+from worker.web.typed import ANSWER_WITHIN, CrowdedError, Typed
 
 STATIC = Path(__file__).with_name("static")
 PACE = 1.0  # seconds between two batches of news to one viewer

@@ -2,18 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from worker.errors import StartupFailedError, UnreachableError
 from worker.glossary import Glossaries
 from worker.settings import Settings
 from worker.status import Observer
 from worker.watch import Answered, Answers, Unreadable, watching
-from worker.web.hub import Hub
+from worker.web.hub import WAITING, Hub
 from worker.web.shown import Shown, shown
 from worker.web.typed import Typed
 from worker.web.vitals import PAUSE, Curves
 
+AT_ONCE = 2_000  # answers that are read at once, most of which a fast stream shows nobody
 ASK_AFTER = 2.0  # seconds without an answer until the broker is asked whether it is there
 AGAIN_AFTER = 2.0  # seconds until a broker that was gone is tried again
 
@@ -55,15 +56,25 @@ class AnswerFeed:
     def _read(self, answers: Answers, stop: threading.Event) -> None:
         asked = time.monotonic() - ASK_AFTER
         while not stop.is_set():
-            found = answers.poll()
+            found = answers.poll(AT_ONCE)
             if found:
-                self._publish(found)
+                kept = self._kept(found)
+                self._publish(answers.beside_posts(kept), lost=len(found) - len(kept))
                 asked = time.monotonic()
             elif time.monotonic() - asked >= ASK_AFTER:
                 self._tell(reached=answers.reached())
                 asked = time.monotonic()
 
-    def _publish(self, found: Sequence[Answered | Unreadable]) -> None:
+    def _kept(self, found: Sequence[Answered | Unreadable]) -> list[Answered | Unreadable]:
+        """Return what viewers have room for, and what one of them waits for."""
+        old = max(len(found) - WAITING, 0)
+        return [
+            one
+            for at, one in enumerate(found)
+            if at >= old or (isinstance(one, Answered) and self._typed.awaits(one.answer.id))
+        ]
+
+    def _publish(self, found: Iterable[Answered | Unreadable], lost: int) -> None:
         ready: list[Shown] = []
         for one in found:
             if isinstance(one, Answered):
@@ -71,7 +82,7 @@ class AnswerFeed:
                 self._typed.hear(ready[-1])
             else:
                 self._note(f"{one.source} is no answer: {one.reason}")
-        self._hub.publish(ready)
+        self._hub.publish(ready, lost)
 
     def _note(self, text: str) -> None:
         self._notice(text)

@@ -25,12 +25,17 @@ class Viewer:
         self._lost, self._closed = 0, False
         self._news.set()
 
-    def put(self, answers: Sequence[bytes], **states: bytes) -> None:
-        """Let answers and states wait."""
+    def put(self, answers: Sequence[bytes], lost: int) -> None:
+        """Let answers wait; `lost` are those before them that nobody is shown."""
         with self._lock:
-            self._lost += max(len(self._answers) + len(answers) - WAITING, 0)
+            self._lost += lost + max(len(self._answers) + len(answers) - WAITING, 0)
             self._answers.extend(answers)
-            self._states.update(states)
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def tell(self, name: str, state: bytes) -> None:
+        """Let a state wait in place of the last one of its name."""
+        with self._lock:
+            self._states[name] = state
         self._loop.call_soon_threadsafe(self._news.set)
 
     def close(self) -> None:
@@ -73,13 +78,16 @@ class Hub:
         """Whether no further viewer is let in."""
         return len(self._viewers) >= MOST_VIEWERS
 
-    def publish(self, answers: Sequence[object]) -> None:
-        """Show answers to all viewers, and the newest of them to those who come later."""
+    def publish(self, answers: Sequence[object], lost: int = 0) -> None:
+        """Show answers to all viewers, and the newest of them to those who come later.
+
+        `lost` are those before them that there is no room for.
+        """
         encoded = [msgspec.json.encode(one) for one in answers]
         with self._lock:
             self._answers.extend(encoded)
             for viewer in self._viewers:
-                viewer.put(encoded)
+                viewer.put(encoded, lost)
 
     def tell(self, name: str, state: object) -> None:
         """Show a state to all viewers, and to those who come later.
@@ -90,7 +98,7 @@ class Hub:
         with self._lock:
             self._states[name] = encoded
             for viewer in self._viewers:
-                viewer.put((), **{name: encoded})
+                viewer.tell(name, encoded)
 
     @contextmanager
     def viewer(self) -> Iterator[Viewer]:

@@ -9,7 +9,7 @@ from worker.glossary import Glossary
 from worker.quality import Source
 from worker.watch import Answered
 
-MOST_TEXT = 1_000  # characters of a post that are shown
+MOST_TEXT = 1_000  # characters of a post that is shown, or typed
 
 Piece = tuple[str, int]
 """A piece of a text, and its shade: 0 for none, up to 3."""

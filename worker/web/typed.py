@@ -16,7 +16,6 @@ from worker.web.shown import Shown
 ANSWER_WITHIN = 15.0  # seconds
 DELIVER_WITHIN = 5.0  # seconds for the broker to take a post
 MOST_TYPED = 20  # posts whose answers are waited for at once
-MOST_TEXT = 1_000  # characters
 _ID: dict[Format, str] = {"post": "id", "x-v2": "id", "x-v1.1": "id_str"}
 
 
@@ -48,6 +47,10 @@ class Typed:
             return await asyncio.wait_for(future, ANSWER_WITHIN)
         finally:
             del self._waiting[identity]
+
+    def awaits(self, identity: str) -> bool:
+        """Say whether anybody waits for the answer to this post; called by any thread."""
+        return identity in self._waiting
 
     def hear(self, answer: Shown) -> None:
         """Give an answer to who waits for it, if anybody does; called by any thread."""

@@ -2,14 +2,23 @@
 
 import { element } from "./dom.js";
 
-/** Returns the element `name` of an answer; `yours` if it was typed here. */
-export function post(name, answer, yours = false) {
-  const made = element(name, { className: yours ? "post yours" : "post" }, told(answer, yours), suggested(answer));
+/** Returns the element `name` of an answer. */
+export function post(name, answer) {
+  const made = element(name, { className: "post" }, told(answer), suggested(answer));
   made.dataset.id = answer.id;
   return made;
 }
 
-function told(answer, yours) {
+/** Marks a post as typed here, and returns it. */
+export function yours(made) {
+  if (!made.classList.contains("yours")) {
+    made.classList.add("yours");
+    made.querySelector(".source").prepend(element("span", { className: "badge" }, "yours"));
+  }
+  return made;
+}
+
+function told(answer) {
   const left = element("div", {}, text(answer));
   for (const [number, share, words] of answer.topics) {
     const named = words.length ? words.join(", ") : `number ${number}`;
@@ -19,9 +28,8 @@ function told(answer, yours) {
     const words = answer.attention.map(([word, weight]) => `${word} ${weight.toFixed(2)}`);
     left.append(element("p", { className: "about" }, `attention  ${words.join(" · ")}`));
   }
-  const about = element("p", { className: "about" }, `${answer.id} · ${answer.source} · ${answer.model} ${answer.variant}`);
-  if (yours) about.prepend(element("span", { className: "badge" }, "yours"));
-  left.append(about);
+  const source = `${answer.id} · ${answer.source} · ${answer.model} ${answer.variant}`;
+  left.append(element("p", { className: "about source" }, source));
   return left;
 }
 

@@ -1,7 +1,7 @@
 // The posts as they come, the newest first; they wait while somebody reads further down.
 
 import { byId, count, say } from "./dom.js";
-import { post } from "./posts.js";
+import { post, yours } from "./posts.js";
 
 const KEPT = 40;
 const PLAIN = "Workers that run with --explain show here which words count.";
@@ -22,7 +22,8 @@ export class Stream {
 
   /** Adds answers, and how many more came than are shown. */
   add(answers, missed) {
-    const fresh = answers.filter(({ source }) => !this.#seen.has(source)); // a new connection repeats some
+    // A new connection repeats some; what names no source cannot be told apart.
+    const fresh = answers.filter(({ source }) => !source || !this.#seen.has(source));
     for (const { source } of fresh) this.#seen.add(source);
     this.#seen = new Set([...this.#seen].slice(-4 * KEPT));
     this.#waiting.push(...fresh);
@@ -36,7 +37,7 @@ export class Stream {
   own(answer) {
     this.#yours.add(answer.id);
     const shown = this.#list.querySelector(`[data-id="${CSS.escape(answer.id)}"]`);
-    shown?.replaceWith(post("li", answer, true));
+    if (shown) yours(shown);
   }
 
   /** Takes what is said of words that cannot be shaded. */
@@ -64,7 +65,8 @@ export class Stream {
     byId("legend").hidden = false;
     this.#explain(this.#waiting.at(-1));
     for (const answer of this.#waiting) {
-      const made = post("li", answer, this.#yours.has(answer.id));
+      const made = post("li", answer);
+      if (this.#yours.has(answer.id)) yours(made);
       made.classList.add("new");
       this.#list.prepend(made);
     }

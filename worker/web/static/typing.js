@@ -1,7 +1,7 @@
 // The box to type a post in: it travels to a worker and back.
 
 import { byId, element } from "./dom.js";
-import { post } from "./posts.js";
+import { post, yours } from "./posts.js";
 
 /** Sends what is typed, and shows its answer above the stream and in it. */
 export function typing(stream) {
@@ -34,7 +34,7 @@ async function answered(text, stream) {
     if (!response.ok) return [wrong(told.error)];
     stream.own(told);
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    return [element("p", { className: "said" }, `Answered after ${seconds} s.`), post("div", told, true)];
+    return [element("p", { className: "said" }, `Answered after ${seconds} s.`), yours(post("div", told))];
   } catch {
     return [wrong("This page's server does not answer, so the post may not have been sent.")];
   }

@@ -2,7 +2,8 @@
 
 import { byId, count, element, say } from "./dom.js";
 
-const WIDTH = 200, HEIGHT = 44;
+const WIDTH = 200, HEIGHT = 44; // of a curve, in its own units
+const POINTS = 150; // of a whole one
 const NONE = "–";
 
 /** Shows what the workers told; figures of workers that are silent fade. */
@@ -65,7 +66,7 @@ const seconds = (time) => (time < 1 ? `${(1000 * time).toFixed(0)} ms` : `${time
 function curve(id, beside, values, pause, name) {
   const known = values.filter((value) => value !== null);
   const most = Math.max(...known, 0);
-  const step = WIDTH / 149;
+  const step = WIDTH / (POINTS - 1);
   const left = WIDTH - (values.length - 1) * step;
   const at = (value, index) => `${(left + index * step).toFixed(1)} ${(HEIGHT - 2 - (most ? value / most : 0) * (HEIGHT - 6)).toFixed(1)}`;
   const lines = [];
