@@ -92,14 +92,14 @@ def test_of_a_fast_stream_the_newest_are_shown_and_the_others_counted(
         ]
         for one in outputs:
             producer.send(one.topic, value=one.value, headers=one.headers, partition=0)
-        shown, lost = 0, 0
-        while shown + lost < count:
+        last, shown, lost = "", 0, 0
+        while last != f"{stream.posts}-0-{2 * count - 1}":
             told = until(events, "answers", lambda _: True)
+            last = told["answers"][-1]["source"]
             shown += sum(one["id"] == "many" for one in told["answers"])
             lost += told["lost"]
     assert shown + lost == count
     assert shown < count / 2
-    assert told["answers"][-1]["source"] == f"{stream.posts}-0-{2 * count - 1}"
 
 
 def test_what_is_typed_is_a_post_like_any_other_and_its_answer_comes_back(
@@ -150,7 +150,7 @@ def test_as_many_as_may_wait_do_wait(client: Client, monkeypatch: pytest.MonkeyP
         (b'{"text": "lone \\ud800"}', 400, "no post"),
         (b'{"text": " \\n "}', 400, "Type a post first."),
         (b'{"text": "%b"}' % (b"a" * 1_001), 413, "at most 1,000 characters"),
-        (b'{"text": "%b"}' % (b"a" * 1_000_000), 413, "at most 1,000 characters"),
+        (b" " * 20_000, 413, "at most 1,000 characters"),
     ],
 )
 def test_what_is_no_post_is_refused(client: Client, body: bytes, status: int, words: str) -> None:

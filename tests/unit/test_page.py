@@ -19,11 +19,13 @@ from worker.explained import Weighed
 from worker.formats import FORMATS, Format, decode_post
 from worker.messages import ScoredHashtag, Suggestion
 from worker.scrape import Look, State
+from worker.settings import Settings
 from worker.status import Observer
 from worker.watch import Answered
+from worker.web.feeds import AnswerFeed
 from worker.web.hub import MOST_VIEWERS, WAITING, Hub
 from worker.web.shown import MOST_TEXT, _pieces, shown
-from worker.web.typed import written
+from worker.web.typed import Typed, written
 from worker.web.vitals import POINTS, Curves
 
 STATIC = Path(__file__).parents[2] / "worker/web/static"
@@ -71,6 +73,7 @@ class TestAViewer:
             hub.tell("vitals", "old")
             hub.publish(range(WAITING + 5))
             hub.tell("vitals", "new")
+            assert len(hub._answers) == WAITING
             with hub.viewer() as viewer:
                 return events(await viewer.take())
 
@@ -126,6 +129,18 @@ class TestAnAnswer:
         told = shown(Answered("t-0-1", Suggestion("1", found, "m", "v"), "hi"), None)
         assert [one.sources for one in told.suggestions] == [["model"], ["model", "memory"]]
         assert not told.explained
+
+
+def test_of_many_answers_the_newest_are_kept_and_those_that_somebody_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = Typed(Settings())
+    feed = AnswerFeed(Settings(), Hub(), typed, print)
+    names = ["typed-1", *map(str, range(100))]
+    found = [Answered(name, Suggestion(name, [], "m", "v")) for name in names]
+    assert [one.source for one in feed._kept(found)] == names[-WAITING:]
+    monkeypatch.setattr(typed, "awaits", lambda name: name == "typed-1")
+    assert [one.source for one in feed._kept(found)] == ["typed-1", *names[-WAITING:]]
 
 
 @pytest.mark.parametrize("form", FORMATS)

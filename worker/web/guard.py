@@ -47,16 +47,14 @@ class Guard:
         await app(scope, receive, send_bound)
 
     def _refusal(self, method: str, headers: Headers) -> str | None:
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host, origin = headers.get("host", ""), headers.get("origin", "")
         if not self._ours(_parts(f"//{host}")[1]):
             return f"the host {host!r} is unknown here; name it with --web-name"
         if method in {"GET", "HEAD"}:
             return None
-        if origin is None:
-            return "a post needs the header Origin, as browsers send it"
         netloc, name = _parts(origin)
         if netloc != host and name not in self._names:
-            return f"a post from {origin!r} is not one of this page"
+            return f"a post comes from this page alone, as its header Origin says: not {origin!r}"
         return None
 
     def _ours(self, name: str) -> bool:
