@@ -4,6 +4,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,28 @@ def test_of_a_fast_stream_the_newest_are_shown_and_the_others_counted(
             lost += told["lost"]
     assert shown + lost == count
     assert shown < count / 2
+
+
+def test_a_stream_without_a_pause_is_one_that_is_reached(stream: Stream) -> None:
+    found = Suggestion("on and on", [], "abc", "cpu-fp32")
+    one = suggestion_output(stream.suggestions, Record("other", 0, 0, None, None), found)
+    enough = threading.Event()
+
+    def go_on() -> None:
+        with stream.producer() as producer:
+            while not enough.wait(0.05):
+                producer.send(one.topic, value=one.value, headers=one.headers)
+
+    going = threading.Thread(target=go_on)
+    going.start()
+    try:
+        with page(settings(stream)) as client, client.events() as events:
+            until(events, "answers", lambda _: True)
+            told = [data for name, data in islice(events, 10) if name == "broker"]
+        assert any(state["reached"] for state in told)
+    finally:
+        enough.set()
+        going.join()
 
 
 def test_what_is_typed_is_a_post_like_any_other_and_its_answer_comes_back(

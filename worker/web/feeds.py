@@ -15,7 +15,7 @@ from worker.web.typed import Typed
 from worker.web.vitals import PAUSE, Curves
 
 AT_ONCE = 2_000  # answers that are read at once, most of which a fast stream shows nobody
-ASK_AFTER = 2.0  # seconds without an answer until the broker is asked whether it is there
+ASK_EACH = 2.0  # seconds between two questions to the broker whether it is there
 AGAIN_AFTER = 2.0  # seconds until a broker that was gone is tried again
 
 
@@ -54,14 +54,13 @@ class AnswerFeed:
             stop.wait(AGAIN_AFTER)
 
     def _read(self, answers: Answers, stop: threading.Event) -> None:
-        asked = time.monotonic() - ASK_AFTER
+        asked = time.monotonic() - ASK_EACH
         while not stop.is_set():
             found = answers.poll(AT_ONCE)
             if found:
                 kept = self._kept(found)
                 self._publish(answers.beside_posts(kept), lost=len(found) - len(kept))
-                asked = time.monotonic()
-            elif time.monotonic() - asked >= ASK_AFTER:
+            if time.monotonic() - asked >= ASK_EACH:
                 self._tell(reached=answers.reached())
                 asked = time.monotonic()
 

@@ -55,7 +55,7 @@ export class Stream {
     const reads = this.#list.getBoundingClientRect().top < 0;
     if (this.#waiting.length && !this.#paused && !reads) this.#show();
     const parts = [];
-    if (this.#waiting.length) parts.push(`${count(this.#waiting.length)} new ${this.#paused ? "wait" : "above"}`);
+    if (this.#waiting.length) parts.push(`${count(this.#waiting.length)} ${this.#paused ? "held back" : "new above"}`);
     if (this.#missed) parts.push(`${count(this.#missed)} more than could be shown`);
     say("held", parts.join(" · "));
   }
