@@ -29,7 +29,7 @@ Declared = dict[str, tuple[Any, Option, object]]  # name → type, how it is sho
 MODELS: dict[str, type[msgspec.Struct]] = {
     "Of workers, and of commands that use their model, broker or topics": Settings,
     "Of `trainer collect`, where they differ": CollectSettings,
-    "Of `trainer fit`, `retrain`, `compare`, `sweep` and `ablate`": RetrainSettings,
+    "Of `trainer fit`, `retrain`, `compare`, `sweep`, `ablate` and `simulate`": RetrainSettings,
     "Of `trainer status`": StatusSettings,
 }
 

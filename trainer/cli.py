@@ -28,6 +28,7 @@ from trainer.replay_cli import fit_memory, replay
 from trainer.retrain_cli import retrain
 from trainer.schedule_cli import schedule
 from trainer.settings import FitSettings
+from trainer.simulate_cli import simulate
 from trainer.status_cli import status
 from trainer.study_cli import ablate, compare, methods, report, sweep
 from trainer.window_cli import corpus_of, snapshot, window_options
@@ -205,6 +206,6 @@ def synthesize(folder: Path, posts: int, subjects: int, seed: int) -> None:
 
 for command in (
     collect, compact, snapshot, retrain, schedule, status, promote, rollback, list_bundles, show,
-    prune, methods, compare, sweep, ablate, report, fit_memory, replay,
+    prune, methods, compare, sweep, ablate, report, fit_memory, replay, simulate,
 ):  # fmt: skip
     main.add_command(command)

@@ -26,6 +26,13 @@ MEMORY = click.option(
 SIGN_KEY = click.option(
     "--sign-key", type=FILE, help="Sign the bundle with this Ed25519 key, in PEM."
 )
+PARTS = click.option(
+    "--parts",
+    type=FOLDER,
+    default=".parts",
+    show_default=True,
+    help="What was learned, by the digest of what made it; further commands go on from it.",
+)
 _NOT_GIVEN = (ParameterSource.DEFAULT, None)
 
 

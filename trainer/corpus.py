@@ -24,7 +24,7 @@ FEW_BAD_LINES = 10  # never too many, however short the file
 _READ_AT_ONCE = 65_536  # bytes
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     id: str | int | None = None
     tags: list[str] | None = None
@@ -101,6 +101,18 @@ def split(corpus: Path, name: str) -> CorpusReader:
         if (path := corpus / f"{spelling}{suffix}").is_file():
             return CorpusReader(path)
     raise CorpusError(f"{corpus} has no {name} with one of {', '.join(SUFFIXES)}")
+
+
+def write_posts(file: Path, posts: Iterable[LabelledPost]) -> None:
+    """Write posts as a file of a corpus, `.jsonl.zst`; their answers become its gold labels."""
+    encoder = msgspec.json.Encoder()
+    with zstandard.open(file, "wb") as sink:
+        for post in posts:
+            tags, written = list(post.spellings), list(post.spellings.values())
+            line = _Line(
+                post.text, post.id, tags, written, post.created_at, post.author, post.source
+            )
+            sink.write(encoder.encode(line) + b"\n")
 
 
 def digests(corpus: Path, names: Iterable[str]) -> dict[str, str]:

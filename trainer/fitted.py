@@ -87,6 +87,11 @@ def _of(material: Material, settings: FitSettings) -> dict[str, object]:
     return {"material": material.of, "settings": msgspec.to_builtins(own), "versions": versions}
 
 
+def kept_cost(folder: Path) -> Cost:
+    """Return what it took the method in a folder to learn."""
+    return msgspec.json.decode((folder / COST).read_bytes(), type=Cost)
+
+
 def kept_settings(folder: Path) -> FitSettings:
     """Return how the method in a folder was learned."""
     return msgspec.json.decode((folder / SETTINGS).read_bytes(), type=FitSettings)

@@ -4,11 +4,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer.metrics import Quality, measure
+from trainer.results import EvidenceRow
 from trainer.significance import Interval, PostScores, interval
 from trainer.timeline import Moment
 from worker.fusion import fuse
@@ -18,6 +20,7 @@ from worker.predictor import Predictor
 from worker.quality import RANKS, Score, score
 
 Probabilities = Mapping[str, float]
+STATIC, MEMORY, FUSED = "static", "memory", "fused"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,15 @@ def fused(found: Votes, model: Probabilities, weight: float) -> list[str]:
     return [one.hashtag for one in islice(fuse(found.shares, model, weight), RANKS)]
 
 
+def of_each_method(found: Votes, model: Probabilities, weight: float) -> dict[str, list[str]]:
+    """Return what the model alone, the memory alone, and both together suggest for a post."""
+    return {
+        STATIC: list(model)[:RANKS],
+        MEMORY: list(found.shares)[:RANKS],
+        FUSED: fused(found, model, weight),
+    }
+
+
 @dataclass(frozen=True)
 class Scores:
     """Hits [posts, 5], and how many hashtags each post has [posts]."""
@@ -109,6 +121,41 @@ class Scores:
         return measure(self.hits, self.gold)
 
     @property
+    def first(self) -> PostScores:
+        """P@1 and R@1 of each post, to be compared with another's."""
+        return PostScores.of(self.hits[None, :, 0], self.gold)
+
+    @property
     def interval(self) -> Interval:
         """F1@1 with its bootstrap interval, in per cent."""
-        return interval(PostScores.of(self.hits[None, :, 0], self.gold))
+        return interval(self.first)
+
+
+class ReplayedRow(EvidenceRow, frozen=True, kw_only=True):
+    """What a replay comes to on some test posts; figures in per cent.
+
+    `protocol` is the order of the posts; `low` and `high` are the bounds of F1@1's bootstrap
+    interval; `model` is the method that learned. Text is always without hashtags.
+    """
+
+    f1_1: float
+    f1_5: float
+    hit_5: float
+    low: float
+    high: float
+    posts: int
+    subset: str
+    model: str
+
+
+def figures(scores: Scores) -> dict[str, Any]:
+    """Return the fields of a row that tell how good the answers are."""
+    quality, bounds = scores.quality, scores.interval
+    return {
+        "f1_1": round(100 * quality.f1[0], 2),
+        "f1_5": round(100 * quality.f1[-1], 2),
+        "hit_5": round(100 * quality.hit[-1], 2),
+        "low": bounds.low,
+        "high": bounds.high,
+        "posts": len(scores.gold),
+    }

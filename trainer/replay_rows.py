@@ -10,42 +10,35 @@ import msgspec
 from trainer.memory_fit import MemoryChoice
 from trainer.progress import progress
 from trainer.provenance import Provenance
-from trainer.replay import Probabilities, Scores, fused, probabilities, votes
-from trainer.replay_ways import SIDE_BY_SIDE, Way, near_repeats, subsets
-from trainer.results import EvidenceRow
+from trainer.replay import (
+    Probabilities,
+    ReplayedRow,
+    Scores,
+    figures,
+    of_each_method,
+    probabilities,
+    votes,
+)
+from trainer.replay_ways import Way, near_repeats, subsets
 from trainer.timeline import Moment, joined, read_entries, timeline
 from worker.memory import Memory
 from worker.memory_entries import Entry
 from worker.memory_room import Sizes
 from worker.predictor import Predictor
-from worker.quality import RANKS
 from worker.signals import Signal
 from worker.voting import rules_for
 
-STATIC, MEMORY, FUSED = "static", "memory", "fused"
 NO_GUARDS = 1 << 30  # votes an hour: more than any author has
 
 
-class ReplayRow(EvidenceRow, frozen=True, kw_only=True):
-    """One method in one way of replaying, on some test posts; figures in per cent.
-
-    `protocol` is the order of the posts; `low` and `high` are the bounds of F1@1's bootstrap
-    interval; `window` is how many posts the memory holds. Text is always without hashtags.
-    """
+class ReplayRow(ReplayedRow, frozen=True, kw_only=True):
+    """One method in one way of replaying; `window` is how many posts the memory holds."""
 
     signals: str
-    f1_1: float
-    f1_5: float
-    hit_5: float
-    low: float
-    high: float
-    posts: int
-    subset: str
     guards: bool
     delay: str
     without: str
     window: int
-    model: str
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -84,18 +77,16 @@ class Replays:
         most = self.choice.most if way.guards else NO_GUARDS
         rules = rules_for(way.signals, self.choice.rules)
         memory = Memory(Sizes(posts=len(entries)), rules, most)
-        lists: dict[str, list[list[str]]] = {STATIC: [], MEMORY: [], FUSED: []}
+        lists: dict[str, list[list[str]]] = {}
         with progress(f"{way.protocol}, posts", len(asked)) as advance:
             replayed = votes(entries, asked, [memory], way.delay, advance)
             for row, (answer,) in zip(asked, replayed, strict=True):
                 expected = self._model[moments[row].post.id]
-                lists[STATIC].append(list(expected)[:RANKS])
-                lists[MEMORY].append(list(answer.shares)[:RANKS])
-                lists[FUSED].append(fused(answer, expected, self.choice.weight))
+                for method, best in of_each_method(answer, expected, self.choice.weight).items():
+                    lists.setdefault(method, []).append(best)
         return lists
 
     def _row(self, way: Way, method: str, subset: str, scores: Scores, window: int) -> ReplayRow:
-        quality, bounds = scores.quality, scores.interval
         return ReplayRow(
             corpus=self.corpus.name,
             protocol=way.protocol,
@@ -103,18 +94,13 @@ class Replays:
             command=self.command,
             provenance=self._provenance,
             signals=",".join(way.signals),
-            f1_1=round(100 * quality.f1[0], 2),
-            f1_5=round(100 * quality.f1[-1], 2),
-            hit_5=round(100 * quality.hit[-1], 2),
-            low=bounds.low,
-            high=bounds.high,
-            posts=len(scores.gold),
             subset=subset,
             guards=way.guards,
             delay=str(way.delay),
             without=",".join(way.without),
             window=window,
             model=self.predictor.bundle.manifest.model.method,
+            **figures(scores),
         )
 
     @cached_property
@@ -122,8 +108,7 @@ class Replays:
         return Provenance.of_this_process()
 
     def _moments(self, way: Way) -> list[Moment]:
-        side_by_side = way.protocol == SIDE_BY_SIDE
-        return timeline(self.corpus, without=way.without, side_by_side=side_by_side)
+        return timeline(self.corpus, without=way.without, clock=way.protocol)
 
     def _entries(self, kinds: Sequence[Signal], moments: Sequence[Moment]) -> Iterator[Entry]:
         """Yield what the memory reads of posts, by the clock of this way."""

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.replay import NO_DELAY, Delay
-from trainer.timeline import Moment
+from trainer.timeline import SIDE_BY_SIDE, TIME_ORDER, Clock, Moment
 from worker.signals import SIGNALS, Signal
 
-TIME_ORDER, SIDE_BY_SIDE = "time order", "side by side"
 SIGNAL_SETS: tuple[tuple[Signal, ...], ...] = tuple(SIGNALS[: n + 1] for n in range(len(SIGNALS)))
 DELAYS = (
     *(Delay(posts=posts) for posts in (100, 1_000, 10_000)),
@@ -27,7 +26,7 @@ _Rows = npt.NDArray[np.int64]
 class Way:
     """One replay: which clock, which signals, guarded or not, how late, without which sources."""
 
-    protocol: str = TIME_ORDER
+    protocol: Clock = TIME_ORDER
     signals: tuple[Signal, ...] = SIGNALS
     guards: bool = True
     without: tuple[str, ...] = ()
@@ -35,7 +34,7 @@ class Way:
 
     def __str__(self) -> str:
         """Return what differs from a replay of all posts, guarded and at once."""
-        told = [self.protocol]
+        told: list[str] = [self.protocol]
         if not self.guards:
             told.append("no guards")
         if self.delay != NO_DELAY:
@@ -82,9 +81,13 @@ def subsets(
                 found.setdefault(f"source {post.source}", []).append(row)
             found.setdefault(f"hashtag {age}", []).append(row)
             if way.pictured:
-                part = 1 + PARTS * row // len(asked)
-                found.setdefault(f"part {part:02} of {PARTS}", []).append(row)
+                found.setdefault(part_of(row, len(asked)), []).append(row)
     return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
+
+
+def part_of(row: int, posts: int) -> str:
+    """Name the part of the test posts, in their order, that a row is in."""
+    return f"part {1 + PARTS * row // posts:02} of {PARTS}"
 
 
 def _ages(moments: Sequence[Moment], asked: Sequence[int]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from trainer.catalogue import settings_for
 from trainer.corpus import file_digest, split
-from trainer.fitted import COST, Cost, fitted, fitted_folder
+from trainer.fitted import Cost, fitted, fitted_folder, kept_cost
 from trainer.material import TEXT_SEED, Material
 from trainer.metrics import KS, Quality, measure
 from trainer.parts import Parts
@@ -100,7 +100,7 @@ class Study:
 
     def cost(self, case: Case) -> Cost:
         """Return what learning took."""
-        return msgspec.json.decode((self.folder(case) / COST).read_bytes(), type=Cost)
+        return kept_cost(self.folder(case))
 
     def rows_without_near_duplicates(self) -> npt.NDArray[np.int64] | None:
         """Return the rows of test posts that repeat no training post, where the corpus tells."""

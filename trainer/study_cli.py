@@ -16,6 +16,7 @@ from trainer.click_parts import (
     CORPUS,
     FILE,
     FOLDER,
+    PARTS,
     PROTOCOLS_HELP,
     given,
     in_one_line,
@@ -26,13 +27,6 @@ from trainer.click_parts import (
 from trainer.settings import StudySettings
 from worker.options import options
 
-_PARTS = click.option(
-    "--parts",
-    type=FOLDER,
-    default=".parts",
-    show_default=True,
-    help="What was learned, by the digest of what made it; further commands go on from it.",
-)
 _ESTIMATE = click.option("--estimate", is_flag=True, help="Print the hours it takes, and end.")
 
 
@@ -53,7 +47,7 @@ def _study(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None
             command(study, Writer(study, results, written), **values)
 
         with_settings = options(StudySettings, left_out)(in_one_line(studying))
-        with_parts = _PARTS(with_settings)
+        with_parts = PARTS(with_settings)
         results = click.argument("results", type=FOLDER)(with_parts)
         return click.argument("corpus", type=CORPUS)(results)
 
@@ -145,7 +139,7 @@ def ablate(study: Any, writer: Any, protocol: str, seeds: int, estimate: bool) -
 @click.argument("results", type=CORPUS)
 @click.option("--output", type=FILE, help="Default: report.html in RESULTS.")
 @click.option("--text", "texts", multiple=True, help="A text whose attention is shown too.")
-@_PARTS
+@PARTS
 @in_one_line
 def report(results: Path, output: Path | None, texts: tuple[str, ...], parts: Path) -> None:
     """Write one self-contained HTML page of what the folder RESULTS holds.

@@ -1,8 +1,10 @@
 """Posts in the order of their times, as a stream brings them, and what a memory reads of them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +17,10 @@ from worker.messages import Post
 from worker.signals import SIGNALS, Signal, Signals
 
 SPLITS = ("train", "dev", "test")
+Clock = Literal["time order", "side by side", "in step"]
+TIME_ORDER: Clock = "time order"
+SIDE_BY_SIDE: Clock = "side by side"
+IN_STEP: Clock = "in step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,14 @@ def timeline(
     splits: Sequence[str] = SPLITS,
     *,
     without: Collection[str] = (),
-    side_by_side: bool = False,
+    clock: Clock = TIME_ORDER,
 ) -> list[Moment]:
     """Return the posts with a hashtag, in one order of time.
 
-    `without` names sources left out. With `side_by_side`, the clock of each source is moved so that
-    all sources start together; one post's time says nothing of another source's then.
+    `without` names sources left out. Of the clocks, "side by side" lets all sources start together,
+    and "in step" start and end together, each as far as the share of its posts that came before,
+    so that any stretch of time has the same mix of sources; one post's time says nothing of another
+    source's then.
 
     Raises `CorpusError` where a post has no time, since its place cannot be told, and where two
     have one id, since a memory takes the later for a repeat of the earlier.
@@ -51,13 +59,32 @@ def timeline(
         raise CorpusError(f"{corpus}: ids repeat; a replay needs an `id` of its own for each post")
     if not any(moment.split == splits[-1] for moment in moments):
         raise CorpusError(f"{corpus}: no {splits[-1]} post is left to answer")
-    if side_by_side:
-        starts: dict[str | None, float] = {}
-        for moment in moments:
-            source = moment.post.source
-            starts[source] = min(moment.time, starts.get(source, moment.time))
-        moments = [Moment(m.time - starts[m.post.source], m.split, m.post) for m in moments]
+    if clock == SIDE_BY_SIDE:
+        moments = _side_by_side(moments)
+    elif clock == IN_STEP:
+        moments = _in_step(moments)
     return sorted(moments, key=lambda moment: moment.time)
+
+
+def _side_by_side(moments: Sequence[Moment]) -> list[Moment]:
+    starts: dict[str | None, float] = {}
+    for moment in moments:
+        source = moment.post.source
+        starts[source] = min(moment.time, starts.get(source, moment.time))
+    return [replace(moment, time=moment.time - starts[moment.post.source]) for moment in moments]
+
+
+def _in_step(moments: Sequence[Moment]) -> list[Moment]:
+    """Tell times as shares of each source's posts, of the span of time that is their median."""
+    of_source: dict[str | None, list[Moment]] = {}
+    for moment in sorted(moments, key=lambda moment: moment.time):
+        of_source.setdefault(moment.post.source, []).append(moment)
+    span = median(some[-1].time - some[0].time for some in of_source.values())
+    return [
+        replace(moment, time=span * place / len(some))
+        for some in of_source.values()
+        for place, moment in enumerate(some)
+    ]
 
 
 def _time(corpus: Path, post: LabelledPost) -> float:

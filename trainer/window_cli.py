@@ -34,9 +34,11 @@ def window_options(command: _F) -> _F:
 
 
 def _span(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:
-    """Read a span of time."""
-    if text is None:
-        return None
+    return None if text is None else span_of(text)
+
+
+def span_of(text: str) -> timedelta:
+    """Read a span of time; raises `click.BadParameter`."""
     if (match := re.fullmatch(r"([1-9]\d{0,5})([dh])", text, re.ASCII)) is None:
         raise click.BadParameter(f"{text!r} is no span of time such as 30d or 12h")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.test_memory import post
 from trainer.corpus import LabelledPost
 from trainer.replay import Delay, Scores, votes
-from trainer.replay_ways import DELAYS, SIDE_BY_SIDE, Way, subsets, ways
-from trainer.timeline import Moment
+from trainer.replay_ways import DELAYS, Way, subsets, ways
+from trainer.timeline import SIDE_BY_SIDE, Moment
 from worker.memory import Memory
 from worker.memory_entries import MAX_TAG_BYTES, Entry
 from worker.memory_room import Sizes

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.learning import write_splits
 from trainer.errors import CorpusError
-from trainer.timeline import joined, read_entries, timeline
+from trainer.timeline import IN_STEP, SIDE_BY_SIDE, joined, read_entries, timeline
 from worker.messages import Post
 from worker.signals import SIGNALS, Signals
 
@@ -32,7 +32,16 @@ def test_posts_of_all_splits_are_in_the_order_of_time(tmp_path: Path) -> None:
 
 
 def test_side_by_side_each_source_starts_at_the_same_time(tmp_path: Path) -> None:
-    assert ids(corpus(tmp_path), side_by_side=True) == ["2", "3", "4", "1", "5"]
+    assert ids(corpus(tmp_path), clock=SIDE_BY_SIDE) == ["2", "3", "4", "1", "5"]
+
+
+def test_in_step_every_stretch_of_time_has_the_same_mix_of_sources(tmp_path: Path) -> None:
+    often = [line(number, number) for number in range(6)]
+    once_late = [line(10 + number, 50 + number, "two") for number in range(3)]
+    folder = write_splits(tmp_path, train=often[::-1], dev=[], test=once_late)
+    moments = timeline(folder, clock=IN_STEP)
+    assert [m.post.id for m in moments] == ["0", "10", "1", "2", "11", "3", "4", "12", "5"]
+    assert moments[-1].time == pytest.approx(5 / 6 * 3.5 * 60)  # spans of 5 and 2 minutes
 
 
 def test_sources_can_be_left_out(tmp_path: Path) -> None:
