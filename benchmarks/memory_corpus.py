@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from confluent_kafka import Producer
 
 from benchmarks.memory_parts import answers_of, ready
-from benchmarks.stream import Backlog
+from benchmarks.stream import Backlog, written
 from deploy.local.worker import WorkerProcess
 from export.bundle import read_bundle
 from export.text import canonical_hashtag
@@ -83,7 +82,9 @@ def _answered(stream: Backlog, moments: Sequence[Moment]) -> dict[str, list[str]
     while len(found) < len(moments):
         due = min(len(moments), int((time.perf_counter() - started) * RATE))
         for moment in moments[number:due]:
-            producer.produce(stream.topic, _written(moment), moment.post.id.encode())
+            producer.produce(
+                stream.topic, written(moment.post, moment.post.created_at), moment.post.id.encode()
+            )
         number = max(number, due)
         producer.poll(0)
         for message in answers.consume(500, 0.005):
@@ -93,14 +94,6 @@ def _answered(stream: Backlog, moments: Sequence[Moment]) -> dict[str, list[str]
         assert time.perf_counter() - heard < SILENCE, f"{len(found)} of {len(moments)} answered"
     answers.close()
     return found
-
-
-def _written(moment: Moment) -> bytes:
-    post = moment.post
-    fields = {"id": post.id, "text": post.text, "created_at": post.created_at}
-    return msgspec.json.encode(
-        {**fields, "author": post.author, "hashtags": list(post.spellings.values())}
-    )
 
 
 def _mean(workers: Sequence[WorkerProcess], name: str) -> float:

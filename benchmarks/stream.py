@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient
 from benchmarks.made_up import MadeUp
 from deploy.local.install import install
 from deploy.local.services import Services
+from trainer.corpus import LabelledPost
 from worker import clients
 from worker.delivery import Sink, Source
 from worker.messages import Record
@@ -69,6 +70,14 @@ def backlog() -> Iterator[Backlog]:
     install()
     with TemporaryDirectory() as name, Services(Path(name) / "services") as services:
         yield Backlog(services, Path(name))
+
+
+def written(post: LabelledPost, created_at: str | None) -> bytes:
+    """Return a post with its hashtags, as a producer writes it."""
+    fields = {"id": post.id, "text": post.text, "created_at": created_at}
+    return msgspec.json.encode(
+        {**fields, "author": post.author, "hashtags": list(post.spellings.values())}
+    )
 
 
 def texts(made: MadeUp, count: int) -> list[str]:

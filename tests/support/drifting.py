@@ -1,4 +1,4 @@
-"""A stream whose hashtags change: words stay, and each age calls them otherwise."""
+"""A stream that changes: two of three subjects have other words and hashtags in each age."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +10,12 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def drifting_posts(posts: int, ages: int, seed: int = 5) -> list[dict[str, Any]]:
-    """Draw a post a minute; in each age the hashtag of a subject is another one."""
+    """Draw a post a minute; what is about the sea stays as it is."""
     found = planted_posts(posts, seed)
     for number, post in enumerate(found):
-        age = ages * number // posts
-        words = (f"{word}{age}" if word[0] == "#" else word for word in post["text"].split())
-        post["text"] = " ".join(words)
+        age, words = ages * number // posts, post["text"].split()
+        if "#sea" not in words:
+            post["text"] = " ".join(f"{word}{age}" for word in words)
         post["created_at"] = (START + timedelta(minutes=number)).isoformat()
         post["author"] = f"writer {number % 7}"
     return found

@@ -1,4 +1,4 @@
-"""`trainer simulate` on a stream whose hashtags change: learned again, it knows the new ones."""
+"""`trainer simulate` on a stream that changes: learned again, a model knows what is new."""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def rows(folder: Path, **cell: object) -> list[Any]:
 
 def test_a_model_learned_again_knows_what_the_first_one_cannot(simulated: Path) -> None:
     last = {(row.every, row.method): row for row in rows(simulated, subset=f"part 20 of {PARTS}")}
-    assert last["never", "static"].f1_1 == 0
+    assert last["never", "static"].f1_1 < 60
     assert last["0.3", "static"].f1_1 > 90
     assert last["never", "fused"].f1_1 > 50  # the memory knows them, too
     whole = {(row.every, row.method): row for row in rows(simulated, subset="all")}
