@@ -29,6 +29,8 @@ HASHTAGS = "hashtags.tsv"
 TOPICS = "topics.tsv"
 GOLDEN = "golden.json"
 SIGNATURE = "signature.json"  # beside the bundle, no part of it: `export/signatures.py`
+LEARNED = "learned.json"  # by export.learned
+_WEIGHTS = "weights-"
 SHARED_FILES = (TOKENIZER, HASHTAGS, TOPICS, GOLDEN)
 _T = TypeVar("_T")
 _P = TypeVar("_P", bound=Place)
@@ -103,11 +105,13 @@ class Bundle:
 
     def without_graphs(self) -> "Bundle":
         """Return what is needed beside a graph that is loaded."""
-        cards = self.manifest.variants.values()
-        graphs = {name for card in cards for name in (card.file, *card.weights)}
-        return Bundle(
-            self.manifest, {name: data for name, data in self.files.items() if name not in graphs}
-        )
+        graphs = {card.file for card in self.manifest.variants.values()}
+        kept = {
+            name: data
+            for name, data in self.files.items()
+            if name not in graphs and not name.startswith(_WEIGHTS)
+        }
+        return Bundle(self.manifest, kept)
 
     def _card(self, variant: str) -> VariantCard:
         card = self.manifest.variants.get(variant)
@@ -127,6 +131,11 @@ class Bundle:
                 f"bundle {self.name}: {name} is not readable here: {error}; "
                 "install the versions in its manifest, or export again"
             ) from error
+
+
+def weights_name(data: bytes) -> str:
+    """Return the name of a file of weights: its contents'."""
+    return f"{_WEIGHTS}{hashlib.sha256(data).hexdigest()[:16]}.bin"
 
 
 def encode_hashtags(hashtags: list[Hashtag]) -> bytes:

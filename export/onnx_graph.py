@@ -3,7 +3,6 @@
 A file of weights is named by its contents, so variants that need the same weights share the file.
 """
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from export.bundle import weights_name
 from export.graph import ServingGraph
 from export.manifest import OUTPUTS
 from export.text import PADDING_ID
@@ -81,7 +81,7 @@ def _apart(model: ir.Model) -> dict[str, bytes]:
         if tensor is None or tensor.nbytes < LARGE:
             continue
         data = np.ascontiguousarray(tensor.numpy()).tobytes()
-        name = f"weights-{hashlib.sha256(data).hexdigest()[:16]}.bin"
+        name = weights_name(data)
         files[name] = data
         shape = ir.Shape(tensor.numpy().shape)
         value.const_value = ir.ExternalTensor(

@@ -82,9 +82,10 @@ def is_fitted(material: Material, settings: FitSettings) -> bool:
 
 def _of(material: Material, settings: FitSettings) -> dict[str, object]:
     """Return what names a method: the file of further posts counts by its digest alone."""
-    own = msgspec.structs.replace(settings, further=None)
+    own = msgspec.to_builtins(msgspec.structs.replace(settings, further=None))
+    del own["warm_start"]  # the material tells of it
     versions = method_card(settings.method).versions
-    return {"material": material.of, "settings": msgspec.to_builtins(own), "versions": versions}
+    return {"material": material.of, "settings": own, "versions": versions}
 
 
 def kept_cost(folder: Path) -> Cost:

@@ -21,6 +21,7 @@ from trainer.settings import FitSettings
 from trainer.text import Text, learn_text
 from trainer.topics import TopicModel, learn_topics
 from trainer.vectors import WordVectors, learn_vectors
+from trainer.warm_start import Learned, warm_topics, warm_vectors
 
 TEXT_SEED = 1  # of word vectors and topics: they are shared, whatever the seed of a method
 
@@ -49,6 +50,11 @@ class Material:
     def text(self) -> "Text":
         """Vocabulary, hashtags, and what the posts were."""
         return Text.load(self.text_folder)
+
+    @cached_property
+    def warm(self) -> Learned | None:
+        """What learning starts from, if from anything; raises a `BundleError`."""
+        return Learned.open(self.settings.warm_start) if self.settings.warm_start else None
 
     @property
     def text_folder(self) -> Path:
@@ -102,6 +108,8 @@ class Material:
         """The word vectors."""
 
         def learn() -> WordVectors:
+            if self.warm:
+                return warm_vectors(self.warm, self.text.words, self.sentences)
             with progress("word vectors, epochs", self.settings.vector_epochs) as advance:
                 return learn_vectors(self.sentences, self.words, self.settings, advance)
 
@@ -120,6 +128,8 @@ class Material:
         """The topic model."""
 
         def learn() -> TopicModel:
+            if self.warm:
+                return warm_topics(self.warm, self.text.words, self.sentences, self.settings)
             posts = self.settings.topic_passes * len(self.sentences)
             with progress("topics, posts", posts) as advance:
                 return learn_topics(self.sentences, self.words, self.settings, advance)
@@ -139,10 +149,11 @@ class Material:
     @property
     def of(self) -> dict[str, object]:
         """All that the material was made of, settings and files, for naming what is learned."""
-        return self._text_of | _chosen(
+        chosen = _chosen(
             self.settings,
             *("dimensions", "vector_epochs", "topics", "topic_passes", "max_post_share", "seed"),
         )
+        return {**self._text_of, **chosen, **self._warm_of}
 
     @cached_property
     def _words_of(self) -> dict[str, object]:
@@ -170,12 +181,17 @@ class Material:
 
     @property
     def _vectors_of(self) -> dict[str, object]:
-        return {**self._words_of, **_chosen(self.settings, "dimensions", "vector_epochs", "seed")}
+        chosen = _chosen(self.settings, "dimensions", "vector_epochs", "seed")
+        return {**self._words_of, **chosen, **self._warm_of}
 
     @property
     def _topics_of(self) -> dict[str, object]:
         chosen = _chosen(self.settings, "topics", "topic_passes", "max_post_share", "seed")
-        return {**self._words_of, **chosen}
+        return {**self._words_of, **chosen, **self._warm_of}
+
+    @property
+    def _warm_of(self) -> dict[str, object]:
+        return {"warm_start": self.warm.digest} if self.warm else {}
 
     def _further(self) -> Iterable[LabelledPost]:
         further = self.settings.further

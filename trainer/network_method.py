@@ -24,6 +24,7 @@ from trainer.reading import EncodedPosts, Inputs, infer_topics
 from trainer.recommender import Rows
 from trainer.settings import FitSettings
 from trainer.topics import TopicModel
+from trainer.warm_start import warm_network
 
 _RANKED_AT_ONCE = 256
 TOPICS = "topics.npz"
@@ -80,6 +81,8 @@ class NetworkMethod(ABC):
         examples = _examples(material.train.take(learnable), material.theta.train[learnable])
         torch.manual_seed(settings.seed)
         network = cls.build(settings, sizes, vectors)
+        if material.warm:
+            warm_network(network, material.warm, material.text)
         learn(network, examples, _examples(material.dev, material.theta.dev), settings, folder)
         processes.wait()
         return cls.load(folder, settings)

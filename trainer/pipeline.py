@@ -42,6 +42,8 @@ def fit(
     kept = Parts(parts or path / "parts")
     seed = TEXT_SEED if parts else settings.seed
     material = Material(corpus, msgspec.structs.replace(settings, seed=seed), kept)
+    if material.warm:
+        material.warm.check(settings)
     with processes.first_ahead():
         first = processes.rank() == 0
         run.begin(settings, material.sources, resume=resume or not first, parts=parts)

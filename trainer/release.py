@@ -13,6 +13,7 @@ import torch
 from export import bundle as bundles
 from export.bundle import encode_hashtags
 from export.graph import MAX_RANKED, HashtagHead, ServingGraph, TopicInference
+from export.learned import Tensors, encode_learned
 from export.manifest import (
     CONTEXT,
     CPU_VARIANTS,
@@ -36,6 +37,7 @@ from trainer.reading import Inputs
 from trainer.runs import Run
 from trainer.text import Text
 from trainer.topics import gensim_inference
+from trainer.warm_start import ALPHA, BETA, NETWORK
 from worker.ort import ort
 from worker.sessions import open_session
 
@@ -77,6 +79,12 @@ class Reference:
         topics = TopicInference(self._topics.exp_elog_beta, self._topics.alpha)
         head = HashtagHead(self._network.head(), self.ranked)
         return ServingGraph(topics, self._network, head).eval()
+
+    def learned(self) -> Tensors:
+        """Return all weights by their names, for a later training to start from."""
+        state = self._network.state_dict()
+        network = {f"{NETWORK}{name}": weights.numpy() for name, weights in state.items()}
+        return {**network, BETA: self._topics.exp_elog_beta, ALPHA: self._topics.alpha}
 
     def top_words(self, words: list[str]) -> list[list[str]]:
         """Return the top words of each topic; `words` by id."""
@@ -127,6 +135,7 @@ def release(
         cards[name] = form.card(f"{name}.onnx", sorted(graph.weights))
         files |= {f"{name}.onnx": graph.model, **graph.weights}
     files |= _texts(text, reference.top_words(text.words), with_context=CONTEXT in module.inputs)
+    files |= encode_learned(reference.learned())
     files[bundles.GOLDEN] = msgspec.json.encode(golden.examples(compared[1][1]))
     card = msgspec.structs.replace(_manifest(run, text, module, cards), memory=memory)
     return Release(bundles.write_bundle(files, card, parent), differences, len(posts))

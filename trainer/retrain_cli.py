@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from export.registry import Registry
+from export.registry import CHAMPION, Registry
 from trainer.catalogue import method_card, settings_for
 from trainer.click_parts import FOLDER, given, in_one_line, variants_option
 from trainer.errors import AlreadyRunningError, RetrainCode
@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # torch and gensim load slowly
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @variants_option
 @window_options
-@options(RetrainSettings)
+@click.option("--warm-start", is_flag=True, help="Start from the champion, if there is one.")
+@options(RetrainSettings, ("warm_start",))
 @in_one_line
 def retrain(url: str, registry: str, work: Path, **values: Any) -> None:  # noqa: ANN401
     """Learn from collected posts at URL, and make it REGISTRY's champion if it deserves that.
@@ -50,10 +51,12 @@ def retrain(url: str, registry: str, work: Path, **values: Any) -> None:  # noqa
     as_json, dry_run = values.pop("as_json"), values.pop("dry_run")
     words, window = window_of(values.pop("since"), values.pop("between"))
     variants = values.pop("variants")
+    shelf, job = Registry.at(registry), Job(work)
+    champion = shelf.aliases().get(CHAMPION) if values["warm_start"] else None
+    values["warm_start"] = str(shelf.bundles / champion) if champion else None
     rules = _rules(values)
     settings = FitSettings(**{name: getattr(rules, name) for name in FitSettings.__struct_fields__})
     asked = Asked.now(url, words, settings, variants)
-    shelf, job = Registry.at(registry), Job(work)
     try:
         report = Retraining(asked, window, rules, shelf, job, dry_run).run()
     except AlreadyRunningError as error:

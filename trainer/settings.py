@@ -83,6 +83,10 @@ class FitSettings(StudySettings, frozen=True, kw_only=True, forbid_unknown_field
         Protocol, Option("Hashtags are removed whole from the text, or their '#' only.")
     ] = "stripped"
     seed: Annotated[int, Option("Seed of everything random.", least=0)] = 1
+    warm_start: Annotated[
+        str | None,
+        Option("Bundle to start from: what it knows keeps its rows, word2vec and LDA are spared."),
+    ] = None
 
 
 class RetrainSettings(FitSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -66,7 +66,7 @@ def _spans(_: click.Context, __: click.Parameter, text: str | None) -> "list[Spa
 )
 @MEMORY
 @PARTS
-@options(FitSettings, ("protocol",))
+@options(FitSettings, ("protocol", "warm_start"))
 @in_one_line
 def simulate(corpus: Path, results: Path, **values: Any) -> None:  # noqa: ANN401
     """Live through CORPUS: models learned as time goes by, beside the first one kept on.

@@ -41,7 +41,8 @@ class Expected:
 class Simulation:
     """A corpus whose splits are joined into one stream, and how a network learns from it.
 
-    All that is learned and expected is kept in `parts`, so what was interrupted goes on.
+    Of the posts in their order, `share` is taken, evenly. All that is learned and expected is kept
+    in `parts`, so what was interrupted goes on.
     """
 
     corpus: Path
@@ -49,11 +50,12 @@ class Simulation:
     parts: Parts
     settings: FitSettings
     choice: MemoryChoice
+    share: float = 1.0
 
     @cached_property
     def moments(self) -> list[Moment]:
         """The posts with a hashtag, in their order."""
-        return timeline(self.corpus, clock=self.clock)
+        return timeline(self.corpus, clock=self.clock)[:: round(1 / self.share)]
 
     @property
     def times(self) -> list[float]:
@@ -62,7 +64,7 @@ class Simulation:
 
     def expected(self, learning: Learning) -> list[Probabilities]:
         """Return what a model expects of the posts that it is asked; it learns now or before."""
-        corpus = self._corpus(learning)
+        corpus = self.window(learning)
         text = msgspec.structs.replace(self.settings, seed=TEXT_SEED)
         material = Material(corpus, text, self.parts)
         check_enough(material)
@@ -104,7 +106,7 @@ class Simulation:
                         found.setdefault((way, method), []).append(some)
         return found
 
-    def _corpus(self, learning: Learning) -> Path:
+    def window(self, learning: Learning) -> Path:
         """Return the posts that a model learns from, and is asked, as a corpus of their own."""
         begin, dev, asked, until = vars(learning).values()
         rows = {"train": (begin, dev), "dev": (dev, asked), "test": (asked, until)}
@@ -114,7 +116,7 @@ class Simulation:
                 posts = (moment.post for moment in self.moments[some:end])
                 write_posts(folder / f"{name}.jsonl.zst", posts)
 
-        of = {"sources": self._sources, "clock": self.clock, "rows": rows}
+        of = {"sources": self._sources, "clock": self.clock, "share": self.share, "rows": rows}
         return self.parts.folder("window", of, fill)
 
     @cached_property

@@ -17,6 +17,7 @@ from benchmarks import (
     predictor,
     stages,
     stream,
+    warm_start,
     worker,
 )
 from benchmarks.made_up import MadeUp, Size
@@ -24,6 +25,7 @@ from benchmarks.memory import SAMPLES, held
 from benchmarks.memory_parts import services_for
 from export.bundle import read_bundle
 from export.manifest import CPU_FP32, CPU_INT8, CPU_VARIANTS
+from tests.support.drifting import drifting_corpus
 from tests.support.learning import changed
 from trainer.corpus import split
 from trainer.post_files import PostFiles
@@ -83,6 +85,15 @@ def test_what_learning_holds_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     held = [step["gigabytes"] for step in steps]
     assert held == sorted(held)
     assert held[0] > 0
+
+
+def test_a_warm_start_is_measured_beside_one_from_scratch(tmp_path: Path) -> None:
+    corpus = drifting_corpus(tmp_path / "drifting", 600, 1)
+    found = warm_start.measured(corpus, changed(), tmp_path)
+    assert found["scored_posts"] == 150
+    assert found["warm"]["dev_f1_at_1"][0] > found["from scratch"]["dev_f1_at_1"][0]
+    for way in ("warm", "from scratch"):
+        assert list(found[way]["seconds"]) == ["word vectors", "topics", "network", "in all"]
 
 
 def test_what_a_gpu_is_asked_runs_on_a_cpu_too(
