@@ -110,6 +110,7 @@ def desk(stream: Stream, tmp_path: Path) -> Iterator[Desk]:
             '"suggestions",': f'"{stream.suggestions}",',
             '"my-': f'"{stream.name}-my-',
             "--processes auto": "--processes 2",
+            "--web 8080": f"--web {free_port()}",
             **{f"trainer {name}": f"trainer {name} --variants cpu-fp32" for name in MAKING},
         }
         desk = Desk(tmp_path / "desk", {}, instead, meanwhile)

@@ -17,9 +17,11 @@ from worker.options import ENVIRONMENT_PREFIX
 PATIENCE = 120.0  # seconds for what goes on for ever to say that it works
 _POSTS = re.compile(r'"posts": ?(\d+)')
 SCRIPT = "block.py"  # code that is to be written into no file of a name
-# Commands that go on until they are stopped, and what of their words says that they work.
+# Commands that go on until they are stopped, and what of their words says that they work; of two
+# that fit, the first.
 LASTING: dict[str, Callable[[str], bool]] = {
     "worker run": lambda told: "model_serves" in told,
+    "worker watch --web": lambda told: "Ctrl-C ends it" in told,
     "worker watch": lambda told: "#" in told,
     "trainer collect": lambda told: sum(map(int, _POSTS.findall(told))) >= len(NEW),
     "trainer schedule": lambda told: "schedule_started" in told,
