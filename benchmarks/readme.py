@@ -14,7 +14,13 @@ README = Path(__file__).parents[1] / "README.md"
 MAIN = "main_random"
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 REPLAYED = "time_per_source"
+ARCHIVES = "archive_edu_a,archive_edu_b"  # of one person each, a quarter of the test posts
 REPLAYS = {
+    "each source's clock set to one start, two one-person archives left out": {
+        "protocol": "side by side",
+        "delay": "none",
+        "without": ARCHIVES,
+    },
     "in their order": {"protocol": "time order", "delay": "none"},
     "each source's clock set to one start": {"protocol": "side by side", "delay": "none"},
     "each post remembered an hour late": {"protocol": "time order", "delay": "3600 s"},
@@ -83,7 +89,8 @@ def _replay() -> str:
             f"{at[one]['f1_1']:.2f} % ({at[one]['hit_5']:.2f} %)"
             for one in ("static", "memory", "fused")
         )
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        fewer = f", {at['fused']['posts']:,} posts" if "without" in way else ""
+        lines.append(f"| {name}{fewer} | {' | '.join(cells)} |")
     asked = f"{at['fused']['posts']:,} test posts of {REPLAYED}"
     head = f"| `trainer replay`, {asked}, F1@1 (Hit@5) | model alone | memory alone | both |"
     return "\n".join([head, "|---" * 4 + "|", *lines]) + "\n"
