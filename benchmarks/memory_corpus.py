@@ -111,6 +111,10 @@ def _replayed(
 ) -> list[list[str]]:
     """Return what model and memory together suggest, each post seen so late."""
     expected = probabilities(predictor, [moment.post.text for moment in posts])
-    found = votes(entries, asked, [Memory(Sizes(posts=len(entries)))], delay)
-    weight = Voting.of(predictor.bundle.manifest.memory).weight
-    return [fused(answer, model, weight) for (answer,), model in zip(found, expected, strict=True)]
+    voting = Voting.of(predictor.bundle.manifest.memory)
+    memory = Memory(Sizes(posts=len(entries)), voting.rules, Settings().author_votes)
+    found = votes(entries, asked, [memory], delay)
+    return [
+        fused(answer, model, voting.weight)
+        for (answer,), model in zip(found, expected, strict=True)
+    ]

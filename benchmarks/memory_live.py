@@ -27,6 +27,7 @@ from benchmarks.record import record
 from benchmarks.stream import PARTITIONS, Backlog, backlog, texts
 from benchmarks.timing import Run, medians
 from deploy.local.worker import WorkerProcess
+from worker.logs import configure_logging
 from worker.memory_log import AT_ONCE, memory_output
 from worker.messages import decode_suggestion
 from worker.readers import reader
@@ -52,6 +53,7 @@ def main(corpus: Path | None, bundle: Path | None, scale: float) -> None:
     """Measure all of it and keep what came out."""
     if corpus and not bundle:
         raise click.UsageError("give --bundle, learned from CORPUS's train split, too")
+    configure_logging("text", "info")  # at debug, a memory that is left works out its digest
     made = MadeUp("tab-lstm", PAPER)
     trials, records, posts = (round(scale * count) for count in (TRIALS, RECORDS, POSTS))
     figures: dict[str, Any] = {"repeats": REPEATS}
@@ -63,7 +65,7 @@ def main(corpus: Path | None, bundle: Path | None, scale: float) -> None:
         figures["throughput"] = [throughput(stream, path, words, share) for share in TAGGED]
         if corpus and bundle:
             figures["corpus"] = live(services_for(stream, "corpus"), corpus, bundle)
-    asked = f" {corpus.name} --bundle {bundle.name}" if corpus and bundle else ""
+    asked = f" {corpus.name} --bundle {bundle.name[:12]}" if corpus and bundle else ""
     command = f"python -m benchmarks.memory_live{asked} --scale {scale:g}"
     click.echo(record("memory_live", command, figures))
 
