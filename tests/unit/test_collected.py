@@ -1,6 +1,7 @@
 """Collected posts are read once each; what cannot be read is told."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.registry import _registry
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,7 +207,8 @@ def test_so_is_a_file_of_something_else(files: PostFiles) -> None:
 
 @pytest.mark.parametrize("url", ["nothing://here", "s3://bucket/posts"])
 def test_a_store_that_is_not_there_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)  # kept once imported
     with pytest.raises(CorpusError, match=url.partition("/")[0]):
         PostFiles(url)
 
