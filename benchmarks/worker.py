@@ -4,8 +4,8 @@ CPU time of the whole process, by post, on a backlog: of the worker's loop, of t
 and of the bare client, which polls, sends the same bytes, flushes and commits. All take turns in
 one run; figures are medians. Within the worker, the predictor's and the client's calls are timed
 by the thread that makes them; what it does besides is what the worker adds: decoding, encoding,
-metrics. All that once more with predictions at hand, since a graph leaves the processor's caches
-empty for what comes after it. The same for the cache, beside redis-py alone.
+metrics. All that once more with predictions at hand, which tells what of it a graph that runs in
+between makes dearer. The same for the cache, beside redis-py alone.
 """
 
 import time
