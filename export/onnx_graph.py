@@ -14,6 +14,7 @@ import numpy as np
 import onnx.parser
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import InlinePass
 from torch import Tensor, nn
 
 from export.bundle import weights_name
@@ -69,8 +70,26 @@ def to_onnx(
     for text in set(chain.from_iterable(own)):
         function = ir.serde.deserialize_function(onnx.parser.parse_function(text))
         program.model.functions[function.identifier()] = function
+    InlinePass()(program.model)
+    _give_to_bodies(program.model.graph)
     weights = _apart(program.model)
     return OnnxGraph(ir.to_proto(program.model).SerializeToString(), weights)
+
+
+def _give_to_bodies(graph: ir.Graph) -> None:
+    """Give the body of each loop the constants that it alone reads.
+
+    ONNX Runtime sees only there that weights are constant, and so keeps int8 products exact on
+    processors that would let their sums overflow.
+    """
+    for node in graph:
+        if node.op_type != "Scan":
+            continue
+        body = node.attributes["body"].as_graph()
+        for name, value in list(graph.initializers.items()):
+            users = value.consumers()
+            if users and all(user.graph is body for user in users):
+                body.register_initializer(graph.initializers.pop(name))
 
 
 def _apart(model: ir.Model) -> dict[str, bytes]:

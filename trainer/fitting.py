@@ -7,7 +7,6 @@ together (`trainer.processes`): each takes its share of every mini-batch.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from export.manifest import CONTEXT
 from trainer import processes
+from trainer.arithmetic import PRECISIONS, computing_in, fast_on, fast_products
 from trainer.batches import Rows, batches, share_of
 from trainer.errors import DivergedError, TrainerError
 from trainer.metrics import KS, Quality, measure
@@ -26,7 +26,6 @@ from trainer.settings import FitSettings
 
 BETAS = (0.9, 0.999)  # paper, section 4.2.2
 TRIAL_BATCHES = 4
-PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -123,11 +122,11 @@ def train(
     """
     precision: str = settings.precision
     if precision == "auto":
-        with _fast_products():
+        with fast_products():
             precision = _agreed(_faster_precision(training.network, examples, settings))
     while training.epoch < settings.epochs:
         started = time.monotonic()
-        with _fast_products():
+        with fast_products():
             loss = _learn_once(training, examples, settings, precision, advance)
             training.epoch += 1
             quality, dev_loss = evaluate(training.network, dev, settings)
@@ -167,21 +166,6 @@ def _set_rate(training: Training, settings: FitSettings, progress: float) -> Non
     for optimiser in training.optimisers:
         for group in optimiser.param_groups:
             group["lr"] = rate
-
-
-@contextmanager
-def _fast_products() -> Iterator[None]:
-    """Let torch round the factors of matrix products, where that is faster, for a while only.
-
-    The setting is the whole process's: left behind, it would change the topics of the next fit
-    and the reference of the next export.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @torch.inference_mode()
@@ -238,7 +222,7 @@ def _step(
 ) -> float:
     """Learn from a mini-batch, of which each process takes its share; return its mean loss."""
     share, weight = share_of(rows)
-    with _arithmetic(precision, torch.device(settings.device).type):
+    with computing_in(precision, torch.device(settings.device).type):
         logits, _ = training.network(*_tensors(training.network, examples, share, settings.device))
     labels = examples.labels.take(share)
     gold = examples.gold[share].astype(np.float32)
@@ -253,12 +237,6 @@ def _step(
     return processes.summed(loss.detach()).item()
 
 
-def _arithmetic(precision: str, device: str) -> AbstractContextManager[object]:
-    if precision == "bf16":
-        return torch.autocast(device, dtype=torch.bfloat16)
-    return nullcontext()
-
-
 def _agreed(precision: str) -> str:
     """Return what was faster in the first process: all train in one arithmetic."""
     first = PRECISIONS.index(precision) if processes.rank() == 0 else 0
@@ -269,13 +247,13 @@ def _faster_precision(network: Network, examples: Examples, settings: FitSetting
     """Time a few batches in each arithmetic: bf16 is faster on some CPUs and slower on others."""
     rows = np.argsort(examples.ids.lengths, kind="stable")
     middle = rows[len(rows) // 2 :][: settings.batch]
-    seconds = {}
-    for precision in PRECISIONS:
+    device, seconds = torch.device(settings.device).type, {}
+    for precision in fast_on(device):
         times = []
         for _ in range(TRIAL_BATCHES):
             started = time.perf_counter()
             read = _tensors(network, examples, middle, settings.device)
-            with _arithmetic(precision, torch.device(settings.device).type):
+            with computing_in(precision, device):
                 logits, _ = network(*read)
             negative_log_likelihood(logits, examples.labels.take(middle)).backward()  # type: ignore[no-untyped-call]
             times.append(time.perf_counter() - started)

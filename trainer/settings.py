@@ -70,7 +70,8 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Select, Option("Best epoch on dev by F1@1, or by loss, which tells overfitting sooner.")
     ] = "f1"
     precision: Annotated[
-        Precision, Option("Arithmetic: auto takes the faster in a few trial batches.")
+        Precision,
+        Option("Arithmetic: auto takes the faster in a trial; bf16 is slow on old processors."),
     ] = "auto"
     device: Annotated[str, Option("Where the network is trained: cpu or cuda.")] = "cpu"
 

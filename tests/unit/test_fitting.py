@@ -10,7 +10,7 @@ import torch
 
 from tests.support.learning import TINY, WORDS, changed, random_examples
 from tests.support.training import DEV, EXAMPLES, HASHTAGS, new_network, trained
-from trainer import fitting
+from trainer import arithmetic, fitting
 from trainer.batches import Rows, batches
 from trainer.errors import DivergedError
 from trainer.fitting import (
@@ -260,7 +260,10 @@ def test_training_leaves_no_setting_of_torch_behind() -> None:
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-def test_bfloat16_learns_about_the_same() -> None:
+@pytest.mark.parametrize("onednn", [True, False])
+def test_bfloat16_learns_about_the_same(monkeypatch: pytest.MonkeyPatch, *, onednn: bool) -> None:
+    if not onednn:
+        monkeypatch.setattr(arithmetic, "_onednn_has_bf16", lambda: False)
     _, exact = trained()
     _, rounded = trained(changed(precision="bf16"))
     assert [epoch.precision for epoch in rounded] == ["bf16"] * TINY.epochs
@@ -275,6 +278,17 @@ def test_the_trial_of_both_arithmetics_leaves_no_trace() -> None:
     assert fitting._faster_precision(network, EXAMPLES, TINY) in {"fp32", "bf16"}
     pairs = zip(before, network.parameters(), strict=True)
     assert all(torch.equal(old, new) and new.grad is None for old, new in pairs)
+
+
+def test_bfloat16_is_not_tried_on_processors_that_are_too_old_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arithmetic, "_onednn_has_bf16", lambda: False)
+    assert fitting._faster_precision(new_network(), EXAMPLES, TINY) == "fp32"
+    enabled = torch.backends.mkldnn.enabled
+    with arithmetic.computing_in("bf16", "cpu"):
+        assert not torch.backends.mkldnn.enabled
+    assert torch.backends.mkldnn.enabled == enabled
 
 
 def test_auto_trains_in_the_arithmetic_that_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:

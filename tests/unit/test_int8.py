@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -130,6 +131,18 @@ class TestLstm:
                 c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
                 h = sigmoid(o) * np.tanh(c)
                 assert found[row, at] == pytest.approx(h, abs=2e-3)  # a rounding may fall apart
+
+    def test_its_loop_has_the_weights_so_that_sums_are_exact_on_any_processor(self) -> None:
+        _, vectors, small = self.small()
+        ids = torch.ones(1, 2, dtype=torch.int64)
+        axes = ({0: torch.export.Dim.AUTO},) * 2
+        graph = to_onnx(small, {"ids": ids, "vectors": vectors[ids]}, axes, [])
+        [scan] = (node for node in onnx.load_from_string(graph.model).graph.node
+                  if node.op_type == "Scan")  # fmt: skip
+        body = next(one.g for one in scan.attribute if one.name == "body")
+        own = {constant.name for constant in body.initializer}
+        [product] = (node for node in body.node if node.op_type == "MatMulIntegerToFloat")
+        assert set(product.input[1:]) <= own
 
     def test_is_near_the_lstm(self) -> None:
         lstm, vectors, small = self.small()
