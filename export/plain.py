@@ -7,7 +7,7 @@ of a `tokenizer.json` come to there, and all others by the rules themselves; the
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from export import rules
+from export import text as text_rules
 
 # ASCII and the punctuation of typesetters, which NFC leaves alone; no '&', which begins an entity.
 _PLAIN = re.compile("[\x00-%'-\x7f‘’“”…–—]*")
@@ -38,6 +39,7 @@ _PLAIN_FORMS: dict[str, str | None] = {  # none: nothing is left to do
     rules.POINTER: rules.POINTER.replace(rules.MENTIONED, _MENTIONED),
     rules.POINTER_WORD: f"{_MENTIONED}|[a-z0-9]++",
 }
+_POINTING = ("@", "http", "www", "pic.")  # every pointer has one of them, hashtags or not
 _NESTED = {"normalizers", "pretokenizers"}  # what a sequence of steps calls them
 
 # The same in both cases, for hashtags as their authors spelt them. White space is Oniguruma's.
@@ -68,6 +70,21 @@ class Encoder:
         return [next(quick if is_it else slow) for is_it in plain]
 
 
+class Splitter:
+    """Turns a post into the words that `tokenizer` reads, before its vocabulary and truncation."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._split = _splitting(tokenizer)
+        plain = _for_plain_text(tokenizer)
+        self._split_plain = _splitting(plain) if plain else None
+
+    def __call__(self, text: str) -> list[str]:
+        """Return the words of a text, in its order."""
+        if self._split_plain is not None and is_plain(text):
+            return self._split_plain(text.lower())
+        return self._split(text)
+
+
 def is_plain(text: str) -> bool:
     """Say whether a text holds nothing that needs the rules in full."""
     return ("&" not in text) if text.isascii() else _PLAIN.fullmatch(text) is not None
@@ -85,6 +102,19 @@ def hashtags(text: str) -> list[str]:
     if "@" in text:
         text = _MENTION.sub(" ", text)
     return _WHOLE_HASHTAG.findall(text)
+
+
+def pointers(text: str) -> list[str]:
+    """Return what `export.text.pointers` does, at once where a plain text points at nothing."""
+    lowered = text.lower()
+    if is_plain(text) and not any(sign in lowered for sign in _POINTING):
+        return []
+    return text_rules.pointers(text)
+
+
+def _splitting(tokenizer: Tokenizer) -> Callable[[str], list[str]]:
+    normalise, split = tokenizer.normalizer.normalize_str, tokenizer.pre_tokenizer.pre_tokenize_str
+    return lambda text: [piece for piece, _ in split(normalise(text))]
 
 
 def _ids(tokenizer: Tokenizer | None, texts: list[str]) -> list[IntArray]:

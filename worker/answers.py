@@ -1,6 +1,6 @@
 """What the graph says of a post → what we suggest to its author."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -108,10 +108,32 @@ class Answerer:
             yield hashtag.canonical, hashtag.spelling, score, None
 
     def _fused(self, prediction: Prediction | None, votes: Votes) -> Iterator[_Ranked]:
-        expected = {canonical: score for canonical, _, score, _ in self._expected(prediction)}
+        expected = _Expected(self.predictor, prediction) if prediction else {}
         for one in fuse(votes.shares, expected, self.voting.weight):
             spelling = self.predictor.spellings.get(one.hashtag) or self.spell(one.hashtag)
             yield one.hashtag, spelling, one.score, one.sources
+
+
+class _Expected(Mapping[str, float]):
+    """Probabilities by canonical forms, the most probable first; read no further than asked."""
+
+    def __init__(self, predictor: Predictor, prediction: Prediction) -> None:
+        self._predictor = predictor
+        rows, scores = prediction.hashtags.tolist(), prediction.scores.tolist()
+        self._scores: dict[int | None, float] = dict(zip(rows, scores, strict=True))
+
+    def __contains__(self, canonical: object) -> bool:
+        return self._predictor.rows.get(canonical) in self._scores  # type: ignore[call-overload]
+
+    def __getitem__(self, canonical: str) -> float:
+        return self._scores[self._predictor.rows[canonical]]
+
+    def __iter__(self) -> Iterator[str]:
+        hashtags = self._predictor.hashtags
+        return (hashtags[row].canonical for row in self._scores if row is not None)
+
+    def __len__(self) -> int:
+        return len(self._scores)
 
 
 def _rounded(values: list[float]) -> list[float]:

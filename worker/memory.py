@@ -154,14 +154,17 @@ class Memory:
             return canonical
         return self._names.most_voted(tag, state.spelling_keys.uses, state.votes)
 
-    def look_up(self, entries: Sequence[Entry]) -> list[Votes]:
-        """Return what similar posts vote for; neither a post itself nor its repeats have a vote."""
+    def look_up(self, entries: Sequence[Entry], *, nearest: bool = True) -> list[Votes]:
+        """Return what similar posts vote for; neither a post itself nor its repeats have a vote.
+
+        The most similar posts are named where `nearest` asks for them.
+        """
         found: list[Votes] = []
         for start in range(0, len(entries), self.sizes.batch):
-            found += self._look_up(entries[start : start + self.sizes.batch])
+            found += self._look_up(entries[start : start + self.sizes.batch], nearest=nearest)
         return found
 
-    def _look_up(self, entries: Sequence[Entry]) -> Iterator[Votes]:
+    def _look_up(self, entries: Sequence[Entry], *, nearest: bool) -> Iterator[Votes]:
         state, answers = self._state, self._answers
         batch, _ = packed(entries, self.sizes)
         slots, authors, originals = (
@@ -173,7 +176,8 @@ class Memory:
             size = int(answers.sizes[row])
             names = self._names.hashtags(answers.tags[row, :size])
             shares = answers.votes[row, :size] / answers.totals[row]
-            yield Votes(dict(zip(names, shares.tolist(), strict=True)), self._nearest(row))
+            near = self._nearest(row) if nearest else {}
+            yield Votes(dict(zip(names, shares.tolist(), strict=True)), near)
 
     def _nearest(self, row: int) -> dict[str, float]:
         """Return the most similar posts that have a name."""

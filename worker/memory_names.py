@@ -47,7 +47,8 @@ class Names:
 
     def hashtags(self, tags: Ints) -> list[str]:
         """Return the canonical forms of hashtags that are held."""
-        return [self._canonical(slot) for slot in self._first[tags].tolist()]
+        spelt = self.spellings
+        return [hashtag(spelt[slot].decode()).canonical for slot in self._first[tags].tolist()]
 
     def most_voted(self, tag: int, uses: Ints, votes: Ints) -> str:
         """Return the spelling of most votes among those in use; of equals, what sorts first."""

@@ -86,6 +86,7 @@ class Predictor:
         self._further = [self._reader(name) for name in further]
         self.longest_call = 0.0  # seconds; known once warm
         self.hashtags = bundle.hashtags()
+        self.rows = {one.canonical: row for row, one in enumerate(self.hashtags)}
         self.spellings = {one.canonical: one.spelling for one in self.hashtags}
         try:
             self._runner = self._opened(bundle, resources)

@@ -28,7 +28,10 @@ class Source(StrEnum):
         """Return the source of an answer's `from`; without a memory there is none."""
         if names is None:
             return cls.MODEL
-        return cls.BOTH if len(set(names)) > 1 else cls(*names)
+        return cls.BOTH if len(names) > 1 else _BY_NAME[next(iter(names))]
+
+
+_BY_NAME = {source.value: source for source in Source}  # quicker than the class
 
 
 class Apart(StrEnum):

@@ -85,7 +85,7 @@ class Recall:
         memory = self._voting_by(rules_for(self._signals.kinds, rules))
         entries = [self._entry(record, post) for record, post in posts]
         with self.metrics.look_up_seconds.time():
-            votes = memory.look_up(entries)
+            votes = memory.look_up(entries, nearest=self.settings.explain)
         return [
             Opinion(entry, vote, self._seen.repeated(entry.id, self._signals.same_text(entry)))
             for entry, vote in zip(entries, votes, strict=True)

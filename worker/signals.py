@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, get_args
 
-from export.text import new_tokenizer, pointers
+from export.plain import Splitter, pointers
+from export.text import new_tokenizer
 from worker.memory_entries import MAX_NAME_BYTES, MAX_TAG_BYTES, Entry, hashtag
 from worker.messages import Post
 
@@ -57,11 +58,7 @@ class Signals:
     def __init__(self, kinds: Iterable[Signal] = SIGNALS, key: bytes = b"tagstream") -> None:
         self.kinds = frozenset(kinds)
         self._hash = _keyed(key)
-        rules = new_tokenizer([], "stripped")
-        self._normalise = rules.normalizer.normalize_str
-        self._split: Callable[[str], list[tuple[str, object]]] = (
-            rules.pre_tokenizer.pre_tokenize_str
-        )
+        self._words = Splitter(new_tokenizer([], "stripped"))
 
     @property
     def name(self) -> str:
@@ -108,7 +105,7 @@ class Signals:
                 elif (domain := domain_of(pointer)) not in SHORTENERS:
                     yield f"link {domain}"
         if "text" in self.kinds:
-            yield from (piece for piece, _ in self._split(self._normalise(post.text)))
+            yield from self._words(post.text)
 
 
 def _fits(name: str) -> bool:

@@ -136,7 +136,7 @@ def prepare(desk: Desk, document: str, left: Path) -> None:
         desk.type_in("worker run")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("document", FOLLOWED, ids=name)
 def test_what_a_document_says_can_be_done(
     document: Path, desk: Desk, left: Path, stream: Stream

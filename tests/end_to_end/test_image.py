@@ -8,7 +8,7 @@ import pytest
 from tests.support.dockerfile import ROOT, Image
 from worker.telemetry import Health, HealthServer, Metrics
 
-pytestmark = pytest.mark.timeout(600)  # half a gigabyte is unpacked
+pytestmark = pytest.mark.timeout(1_800)  # half a gigabyte is unpacked
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from kafka import KafkaAdminClient, TopicPartition
 
+from deploy.local.process import wait_until
 from export.bundle import Bundle
 from tests.conftest import Addresses
 from tests.support.streams import Stream, post
@@ -65,6 +66,7 @@ def test_answers_of_a_worker_stand_beside_their_posts(
     stream.worker(bundle=str(bundle_path), explain=True)
     stream.produce_posts(texts)
     stream.answers().until_answered(texts)
+    assert wait_until(lambda: sum(stream.committed().values()) == len(texts), 60)
     before = stream.committed(), groups(stream)
     result = watch(stream, "--limit", "30", "--json", "--bundle", str(bundle_path))
     assert result.exit_code == ExitCode.DONE, result.output

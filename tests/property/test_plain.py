@@ -8,7 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
-from export.plain import Encoder, hashtags, is_plain
+from export import text as text_rules
+from export.plain import Encoder, Splitter, hashtags, is_plain, pointers
 from export.text import (
     PROTOCOLS,
     UNKNOWN_ID,
@@ -53,6 +54,21 @@ def test_and_so_is_any_batch_in_its_order(kind: str, texts: list[str]) -> None:
     whole = with_words_of(kind, " ".join(texts))
     expected = [whole.encode(text, add_special_tokens=False).ids for text in texts]
     assert [read.tolist() for read in Encoder(whole)(texts)] == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.one_of(plain, tricky))
+@example(text="Oh #NoWay@me http://a.b/#c … www.X.y $AAA $a1 don't we’re RT @b#c: #1 #1a sooo")
+def test_words_are_split_as_by_the_whole_rules(kind: str, text: str) -> None:
+    whole = KINDS[kind]([])
+    cut = whole.pre_tokenizer.pre_tokenize_str(whole.normalizer.normalize_str(text))
+    assert Splitter(whole)(text) == [word for word, _ in cut]
+
+
+@given(text=st.one_of(plain, tricky))
+@example(text="http:#a//b.c www#d.e .#fwww.g pic#h.twitter.com/i pic.#jtwitter.com/k @#l @m#n")
+def test_pointers_are_those_of_the_whole_rules(text: str) -> None:
+    assert pointers(text) == text_rules.pointers(text)
 
 
 @given(text=plain)

