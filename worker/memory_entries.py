@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ MAX_TAG_BYTES = 140  # of a hashtag that is remembered, in UTF-8
 MAX_NAME_BYTES = 100  # of an id that is remembered as it is
 MOST_COUNTED = 255
 _HASHTAGS_KEPT = 1 << 14
+_T = TypeVar("_T", int, str)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -40,41 +42,49 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hashtag(NamedTuple):
-    """A hashtag in canonical form, and its key: no secret, since its name stands beside it."""
+    """A hashtag in canonical form, its key and its spelling's: no secrets, beside the names."""
 
     canonical: str
     key: int
+    spelling_key: int
 
 
 @lru_cache(_HASHTAGS_KEPT)
 def hashtag(spelling: str) -> Hashtag:
     """Return the hashtag that is spelt so."""
     canonical = canonical_hashtag(spelling)
-    return Hashtag(canonical, _key(canonical))
+    key = _key(canonical)
+    return Hashtag(canonical, key, key if spelling == canonical else _key(spelling))
 
 
 def packed(entries: Sequence[Entry], sizes: Sizes) -> tuple[Batch, list[str]]:
     """Return entries as arrays, cut to their room, and how their hashtags are spelt."""
-    tokens = [entry.tokens[: sizes.tokens] for entry in entries]
-    counts = [entry.counts[: sizes.tokens] for entry in entries]
-    names = [entry.hashtags[: sizes.hashtags] for entry in entries]
-    flat = [name for some in names for name in some]
+    tokens = [_cut(entry.tokens, sizes.tokens) for entry in entries]
+    counts = [_cut(entry.counts, sizes.tokens) for entry in entries]
+    names = [_cut(entry.hashtags, sizes.hashtags) for entry in entries]
+    flat = list(chain.from_iterable(names))
+    hashtags = [hashtag(name) for name in flat]
     batch = Batch(
         ids=np.array([entry.id for entry in entries], dtype=np.int64),
         times=np.array([entry.time for entry in entries], dtype=np.float64),
         authors=np.array([entry.author for entry in entries], dtype=np.int64),
         originals=np.array([entry.original for entry in entries], dtype=np.int64),
         token_offsets=_offsets(tokens),
-        tokens=np.array([token for some in tokens for token in some], dtype=np.int64),
-        counts=np.array([min(n, MOST_COUNTED) for some in counts for n in some], dtype=np.uint8),
+        tokens=np.fromiter(chain.from_iterable(tokens), dtype=np.int64),
+        counts=np.minimum(
+            np.fromiter(chain.from_iterable(counts), dtype=np.int64), MOST_COUNTED
+        ).astype(np.uint8),
         tag_offsets=_offsets(names),
-        tags=np.array([hashtag(name).key for name in flat], dtype=np.int64),
-        spellings=np.array([_key(name) for name in flat], dtype=np.int64),
+        tags=np.array([one.key for one in hashtags], dtype=np.int64),
+        spellings=np.array([one.spelling_key for one in hashtags], dtype=np.int64),
     )
     return batch, flat
 
 
-@lru_cache(_HASHTAGS_KEPT)
+def _cut(many: list[_T], most: int) -> list[_T]:
+    return many if len(many) <= most else many[:most]
+
+
 def _key(name: str) -> int:
     return int.from_bytes(
         hashlib.blake2b(name.encode(), digest_size=8).digest(), "little", signed=True
