@@ -165,13 +165,17 @@ def _chaos() -> str:
     lines = ["| `make chaos` | posts | lost | answered twice | wrong |", "|---" * 5 + "|"]
     rows = {f"{_happened(v)}; {name.partition(', ')[2]}": v for name, v in found.items()
             if "happened" in v}  # fmt: skip
-    fuzz, swaps, stops = (found[n] for n in ("fuzzed messages", "bundle swaps", "stops under load"))
+    fuzz, swaps, stops, collected = (
+        found[name]
+        for name in ("fuzzed messages", "bundle swaps", "stops under load", "killed collectors")
+    )
     unlimited = fuzz["without a limit"]
     rows |= {
         f"{unlimited['broken']:,} broken messages among them, "
         f"{unlimited['dead_letters']:,} dead letters": unlimited,
         f"{swaps['swaps']} models take over, {swaps['refused']} broken ones are refused": swaps,
         f"{stops['stops']} workers stopped in order": stops,
+        f"{collected['kills']} `kill -9` of a collector, files merged between": collected,
     }
     lines += [
         f"| {event} | {v['posts']:,} | {v['lost']} | {v['doubled']} | {v['wrong']} |"

@@ -9,8 +9,8 @@ from export.errors import BundleCorruptError, BundleIncompatibleError
 from export.memory_card import MemoryCard
 
 # 2: golden examples tell their context; 3: weights apart, further text in the card; 4: the end of
-# dev, and how the memory votes
-SCHEMA = 4
+# dev, and how the memory votes; 5: what a warm start began from
+SCHEMA = 5
 OLDEST_SCHEMA = 1
 CPU_VARIANTS = CPU_FP32, CPU_INT8 = "cpu-fp32", "cpu-int8"
 CUDA_VARIANTS = CUDA_FP32, CUDA_FP16 = "cuda-fp32", "cuda-fp16"
@@ -82,6 +82,7 @@ class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `further` is the SHA-256 of text without labels that word2vec and LDA learned from too. The
     window is that of train; dev, by which epochs and scales are chosen, ends at `dev_last`.
+    `warm_start` is the digest of the bundle whose weights learning began with, if of any.
     """
 
     train_posts: int
@@ -91,6 +92,7 @@ class DataCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: str
     further: str | None = None
     dev_last: str | None = None
+    warm_start: str | None = None
 
 
 class MetricRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

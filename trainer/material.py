@@ -1,11 +1,12 @@
 """What every method learns from: posts as numbers, word vectors and topics, each made once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -50,6 +51,12 @@ class Material:
     def text(self) -> "Text":
         """Vocabulary, hashtags, and what the posts were."""
         return Text.load(self.text_folder)
+
+    @property
+    def text_of_run(self) -> "Text":
+        """The same with a card that says what learning started from."""
+        text, started = self.text, self.warm.digest if self.warm else None
+        return replace(text, data=msgspec.structs.replace(text.data, warm_start=started))
 
     @cached_property
     def warm(self) -> Learned | None:

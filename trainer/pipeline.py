@@ -63,7 +63,7 @@ def _learn(run: Run, material: Material, settings: FitSettings, parts: Path | No
     method_class = method_card(settings.method).load()
     first = processes.rank() == 0
     if first:
-        run.save_posts(material.text, material.dev.inputs)
+        run.save_posts(material.text_of_run, material.dev.inputs)
     if parts:
         link_fitted(material, settings, run.path)
     else:

@@ -139,6 +139,7 @@ def _facts(card: Manifest) -> dict[str, str]:
         "sizes": f"{model.vocabulary:,} words, {model.hashtags:,} hashtags, {model.topics} topics",
         "posts": f"{data.train_posts:,} to learn from, {data.dev_posts:,} to choose by",
         "window": f"{data.first} to {data.last}, to choose by until {data.dev_last}",
+        "start": data.warm_start or "scratch",
         "dev": "; ".join(
             f"F1@{row.k} {row.f1:.2f} %, Hit@{row.k} {row.hit:.2f} %"
             for row in card.metrics

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from benchmarks.record import RESULTS, record
-from tests.chaos import fuzz, outage, schedule, stops, swaps
+from tests.chaos import collecting, fuzz, outage, schedule, stops, swaps
 from tests.chaos.bench import Bench, bench
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "a hanging Redis": outage.run,
     "bundle swaps": swaps.run,
     "stops under load": stops.run,
+    "killed collectors": collecting.run,
 }
 
 

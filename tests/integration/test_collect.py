@@ -1,6 +1,5 @@
 """`trainer collect` on a real broker: each post in files exactly once, whatever is killed."""
 
-import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,8 +11,7 @@ import pytest
 from deploy.local.process import wait_until
 from tests.conftest import Addresses
 from tests.support.cli import trainer
-from tests.support.collecting import Collecting, Place, places, value
-from tests.support.kills import at_random
+from tests.support.collecting import Collecting, Place, places
 from tests.support.streams import Stream, post
 from trainer.collected import read
 from trainer.post_files import PostFiles
@@ -38,58 +36,28 @@ def collecting(stream: Stream, tmp_path: Path) -> Iterator[Collecting]:
         process.kill()
 
 
-def produce(stream: Stream, count: int, first: int = 0) -> None:
-    """Write posts of two days, all with a hashtag."""
-    numbers = range(first, first + count)
-    stream.produce((str(n).encode(), value(n, day=n % 2)) for n in numbers)
-
-
-def ids(folder: Path) -> Counter[str]:
-    tables = read(PostFiles(str(folder)), Window(), ("id",))
-    return Counter(one for posts in tables for one in posts["id"].to_pylist())
-
-
-def test_kills_at_random_moments_lose_and_double_nothing(
-    stream: Stream, collecting: Collecting
-) -> None:
-    chance = random.Random(5)
-    sent = unfinished = 0
-    for _ in range(KILLS):
-        produce(stream, POSTS, sent)
-        sent += POSTS
-        before = collecting.committed()
-        process = collecting.start(flush_seconds=0.02, max_batch_size=20)
-        # Not before it collects: the moments are to fall between a file and its commit too.
-        collecting.until_committed(before + 100)
-        at_random(chance, process.kill, 0.2)
-        assert process.exit_code == -9
-        unfinished += collecting.committed() < sent
-        assert trainer("compact", collecting.folder).exit_code == 0
-    produce(stream, POSTS, sent)
-    sent += POSTS
-    collecting.start()
-    collecting.until_committed(sent)
-    assert collecting.stop()[-1] == 0
-    assert unfinished > 0
-    assert ids(collecting.folder) == Counter(str(number) for number in range(sent))
+def test_kills_at_random_moments_lose_and_double_nothing(collecting: Collecting) -> None:
+    found = collecting.kill_at_random(KILLS, POSTS, seed=5)
+    assert found.unfinished > 0
+    assert (found.lost, found.doubled, found.wrong) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("client", ["kafka-python", "confluent-kafka"])
-def test_two_collectors_share_a_topic(stream: Stream, collecting: Collecting, client: str) -> None:
+def test_two_collectors_share_a_topic(collecting: Collecting, client: str) -> None:
     collecting.start(client=client)
-    produce(stream, 1_000)
+    collecting.produce(1_000)
     collecting.until_committed(1_000)
     collecting.start(client=client)
     written = 1_000
     while not collecting.collected(1):  # until it has its part of the partitions
-        produce(stream, 200, written)
+        collecting.produce(200, written)
         written += 200
         collecting.until_committed(written)
     assert collecting.stop() == [0, 0]
     told = [sum(one["posts"] for one in collecting.collected(n)) for n in (0, 1)]
     assert min(told) > 0
     assert sum(told) >= written
-    assert ids(collecting.folder) == Counter(str(number) for number in range(written))
+    assert collecting.ids() == Counter(str(number) for number in range(written))
 
 
 def test_what_is_no_post_is_counted_and_not_kept(stream: Stream, collecting: Collecting) -> None:
@@ -138,15 +106,15 @@ def test_days_that_are_too_old_are_removed(stream: Stream, collecting: Collectin
     collecting.start()
     collecting.until_committed(3)
     assert collecting.stop() == [0]
-    assert set(ids(collecting.folder)) == set(ages)
+    assert set(collecting.ids()) == set(ages)
     collecting.start(keep_days=2)
-    assert wait_until(lambda: set(ids(collecting.folder)) == {"today", "yesterday"}, 60)
+    assert wait_until(lambda: set(collecting.ids()) == {"today", "yesterday"}, 60)
     assert collecting.stop() == [0, 0]
     assert '"expired"' in collecting.log(1).read_text()
 
 
-def test_a_reader_goes_on_while_files_are_merged(stream: Stream, collecting: Collecting) -> None:
-    produce(stream, 2_000)
+def test_a_reader_goes_on_while_files_are_merged(collecting: Collecting) -> None:
+    collecting.produce(2_000)
     collecting.start(flush_rows=100)
     collecting.until_committed(2_000)
     files = PostFiles(str(collecting.folder))
@@ -155,7 +123,7 @@ def test_a_reader_goes_on_while_files_are_merged(stream: Stream, collecting: Col
     for posts in read(files, Window(), ("topic", "partition", "offset")):
         if not found:  # one file is open, all others are removed, the collector still runs
             assert trainer("compact", collecting.folder).exit_code == 0
-            produce(stream, 100, 2_000)
+            collecting.produce(100, 2_000)
         found.update(zip(*posts.to_pydict().values(), strict=True))
     collecting.until_committed(2_100)
     assert collecting.stop() == [0]

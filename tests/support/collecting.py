@@ -1,5 +1,6 @@
 """Topics in memory that are collected, and collectors of their own processes on real services."""
 
+import random
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +17,9 @@ from kafka.errors import (
 )
 
 from deploy.local.process import Process, wait_until
+from tests.support.cli import trainer
 from tests.support.inmemory import InMemorySource, InMemoryTopic
+from tests.support.kills import at_random
 from tests.support.streams import Stream
 from trainer.collected import read
 from trainer.collector import Collector
@@ -76,6 +79,18 @@ def places(files: PostFiles, window: Window | None = None) -> Counter[Place]:
     return Counter(place for rows in tables for place in zip(*rows.values(), strict=True))
 
 
+@dataclass(frozen=True)
+class Killed:
+    """What kills left: posts sent, kills that came before the end of them, and what was read."""
+
+    posts: int
+    kills: int
+    unfinished: int
+    lost: int
+    doubled: int
+    wrong: int
+
+
 @dataclass
 class Collecting:
     """`trainer collect` on a stream: processes that share a group and a folder."""
@@ -123,6 +138,49 @@ class Collecting:
         """Wait until the group has committed so many records."""
         done = wait_until(lambda: self.committed() >= records, 120)
         assert done, self.log(len(self.started) - 1).read_text()
+
+    def kill_at_random(self, times: int, posts: int, seed: int) -> "Killed":
+        """Kill a collector at random moments, its files being merged between, and then let one end.
+
+        Before each kill `posts` are sent, of two days, all with a hashtag.
+        """
+        chance, sent, unfinished = random.Random(seed), 0, 0
+        for _ in range(times):
+            self.produce(posts, sent)
+            sent += posts
+            before = self.committed()
+            process = self.start(flush_seconds=0.02, max_batch_size=20)
+            # Not before it collects: the moments are to fall between a file and its commit too.
+            self.until_committed(before + 100)
+            at_random(chance, process.kill, 0.2)
+            assert process.exit_code == -9
+            unfinished += self.committed() < sent
+            assert trainer("compact", self.folder).exit_code == 0
+        self.produce(posts, sent)
+        sent += posts
+        self.start()
+        self.until_committed(sent)
+        assert self.stop()[-1] == 0
+        found = self.ids()
+        due = {str(number) for number in range(sent)}
+        return Killed(
+            posts=sent,
+            kills=times,
+            unfinished=unfinished,
+            lost=len(due - found.keys()),
+            doubled=found.total() - len(found),
+            wrong=len(found.keys() - due),
+        )
+
+    def produce(self, count: int, first: int = 0) -> None:
+        """Write posts of two days, all with a hashtag."""
+        numbers = range(first, first + count)
+        self.stream.produce((str(n).encode(), value(n, day=n % 2)) for n in numbers)
+
+    def ids(self) -> Counter[str]:
+        """Return how often each post is read."""
+        tables = read(PostFiles(str(self.folder)), Window(), ("id",))
+        return Counter(one for posts in tables for one in posts["id"].to_pylist())
 
     def collected(self, number: int) -> list[dict[str, Any]]:
         """Return what one of them told of each flush."""

@@ -14,7 +14,7 @@ from export.errors import (
     BundleIncompleteError,
     GoldenMismatchError,
 )
-from export.manifest import InputCard, Tolerance
+from export.manifest import SCHEMA, InputCard, Tolerance
 from export.parity import compare
 from export.text import PROTOCOLS
 from tests.support.learning import POINTING
@@ -49,7 +49,7 @@ class TestWhatIsMade:
             ("ids", ["batch", "length"]),
             ("context", ["batch", "context_length"]),
         ]
-        assert manifest.schema == 4
+        assert manifest.schema == SCHEMA
         assert manifest.model.method == "tab-lstm+"
         assert plus_bundle.context().to_str() == plus_run.text.reader.context.to_str()
         assert plus_bundle.context().get_vocab().keys() >= {"@sea_club", "city", "org"}

@@ -13,10 +13,12 @@ import yaml
 from deploy.local.tools import KUSTOMIZE, install
 from tests.support.dockerfile import ROOT, instructions
 from trainer.cli import main as trainer
+from trainer.settings import CollectSettings
 from worker.cli import MORE_TO_STOP
 from worker.settings import Settings
 
 SCHEMAS = ROOT / "tests/schemas"
+TRAINERS = ("trainer", "collector", "compaction")  # containers of its image
 Objects = dict[tuple[str, str], Any]  # by kind and name
 
 
@@ -33,21 +35,28 @@ def objects(overlay: str) -> Objects:
     assert done.returncode == 0, done.stderr
     made = list(yaml.safe_load_all(done.stdout))
     found = {(one["kind"], one["metadata"]["name"]): one for one in made}
-    assert len(found) == len(made) == 11
+    assert len(found) == len(made) == 14
     return found
 
 
 @pytest.fixture
-def pods(objects: Objects) -> list[Any]:
-    job = objects["CronJob", "tagstream-trainer"]["spec"]["jobTemplate"]
-    return [
-        one["spec"]["template"]["spec"] for one in (objects["Deployment", "tagstream-worker"], job)
+def pods(objects: Objects) -> dict[str, Any]:
+    """What runs, by the name of its container."""
+    deployed = [one["spec"] for (kind, _), one in objects.items() if kind == "Deployment"]
+    jobs = [
+        one["spec"]["jobTemplate"]["spec"]
+        for (kind, _), one in objects.items()
+        if kind == "CronJob"
     ]
+    specs = [one["template"]["spec"] for one in (*deployed, *jobs)]
+    found = {one["containers"][0]["name"]: one for one in specs}
+    assert found.keys() == {"worker", *TRAINERS}
+    return found
 
 
 @pytest.fixture
-def worker(pods: list[Any]) -> Any:  # noqa: ANN401
-    return pods[0]["containers"][0]
+def worker(pods: dict[str, Any]) -> Any:  # noqa: ANN401
+    return pods["worker"]["containers"][0]
 
 
 def named(objects: Objects, kind: str) -> Any:  # noqa: ANN401
@@ -107,13 +116,14 @@ def test_probes_ask_the_worker(worker: Any) -> None:  # noqa: ANN401
         assert worker[probe]["httpGet"] == asked
 
 
-def test_a_worker_has_the_time_to_stop(pods: list[Any]) -> None:
-    longest = Settings().stop_timeout + MORE_TO_STOP
-    assert pods[0]["terminationGracePeriodSeconds"] > longest
+def test_what_serves_has_the_time_to_stop(pods: dict[str, Any]) -> None:
+    for name, settings in (("worker", Settings()), ("collector", CollectSettings())):
+        longest = settings.stop_timeout + MORE_TO_STOP
+        assert pods[name]["terminationGracePeriodSeconds"] > longest
 
 
-def test_nothing_runs_as_root_nor_writes_where_it_should_not(pods: list[Any]) -> None:
-    for pod in pods:
+def test_nothing_runs_as_root_nor_writes_where_it_should_not(pods: dict[str, Any]) -> None:
+    for pod in pods.values():
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
         assert not pod["automountServiceAccountToken"]
@@ -124,18 +134,19 @@ def test_nothing_runs_as_root_nor_writes_where_it_should_not(pods: list[Any]) ->
         assert confined["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_the_user_is_the_images(pods: list[Any]) -> None:
-    for pod, image in zip(pods, ("worker", "trainer"), strict=True):
+def test_the_user_is_the_images(pods: dict[str, Any]) -> None:
+    for pod in pods.values():
+        image = pod["containers"][0]["image"].rpartition("/tagstream-")[-1].partition(":")[0]
         said = dict(instructions(ROOT / f"deploy/{image}.Dockerfile"))
         user = pod["securityContext"]
         assert said["USER"] == f"{user['runAsUser']}:{user['runAsGroup']}"
 
 
-def test_there_are_limits(pods: list[Any], overlay: str) -> None:
-    for pod in pods:
+def test_there_are_limits(pods: dict[str, Any], overlay: str) -> None:
+    for pod in pods.values():
         (container,) = pod["containers"]
         assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
-    gpus = pods[0]["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
+    gpus = pods["worker"]["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
     assert gpus == {"cpu": None, "gpu": "1"}[overlay]
 
 
@@ -151,28 +162,56 @@ def test_secrets_are_only_referred_to(objects: Objects, worker: Any) -> None:  #
         assert "secretKeyRef" in one["valueFrom"]
 
 
-def test_workers_only_read_the_registry(pods: list[Any], worker: Any) -> None:  # noqa: ANN401
+def test_workers_only_read_the_registry(pods: dict[str, Any], worker: Any) -> None:  # noqa: ANN401
     assert all(mount["readOnly"] for mount in worker["volumeMounts"])
-    mounts = {one["name"]: one for one in pods[1]["containers"][0]["volumeMounts"]}
+    mounts = {one["name"]: one for one in pods["trainer"]["containers"][0]["volumeMounts"]}
     assert not mounts["registry"].get("readOnly")
     assert mounts["registry"]["mountPath"] == worker["volumeMounts"][0]["mountPath"]
 
 
 def test_selectors_meet_the_pods(objects: Objects) -> None:
-    template = named(objects, "Deployment")["spec"]["template"]
+    deployment = objects["Deployment", "tagstream-worker"]
+    template = deployment["spec"]["template"]
     labels = template["metadata"]["labels"].items()
     selectors = [
         objects["PodDisruptionBudget", "tagstream-worker"]["spec"]["selector"],
         objects["NetworkPolicy", "tagstream-worker"]["spec"]["podSelector"],
-        named(objects, "Deployment")["spec"]["selector"],
+        deployment["spec"]["selector"],
         *(one["labelSelector"] for one in template["spec"]["topologySpreadConstraints"]),
     ]
     for selector in selectors:
         assert selector["matchLabels"].items() <= labels
 
 
-def test_the_trainers_command_is_one(pods: list[Any], overlay: str) -> None:
-    container = pods[1]["containers"][0]
+def test_every_pod_has_its_network_policy(objects: Objects) -> None:
+    policies = [one["spec"] for (kind, _), one in objects.items() if kind == "NetworkPolicy"]
+    selected = [one["podSelector"]["matchLabels"] for one in policies]
+    for (kind, _), one in objects.items():
+        if kind not in {"Deployment", "CronJob"}:
+            continue
+        of = one["spec"]["jobTemplate"]["spec"] if kind == "CronJob" else one["spec"]
+        labels = of["template"]["metadata"]["labels"].items()
+        assert [s for s in selected if s.items() <= labels], one["metadata"]["name"]
+
+
+def test_what_is_collected_is_learned_from(objects: Objects, pods: dict[str, Any]) -> None:
+    claim = objects["PersistentVolumeClaim", "tagstream-collected"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    for name in TRAINERS:
+        claims = {v["name"]: v.get("persistentVolumeClaim") for v in pods[name]["volumes"]}
+        assert claims["collected"]["claimName"] == claim["metadata"]["name"]
+    for name in ("collector", "compaction"):
+        container = pods[name]["containers"][0]
+        command, *arguments = container["args"]
+        asked = trainer.commands[command].make_context(command, arguments).params["url"]
+        assert f"/var/lib/tagstream/{asked}" in {m["mountPath"] for m in container["volumeMounts"]}
+    config = named(objects, "ConfigMap")
+    [source] = pods["collector"]["containers"][0]["envFrom"]
+    assert source == {"configMapRef": {"name": config["metadata"]["name"]}}
+
+
+def test_the_trainers_command_is_one(pods: dict[str, Any], overlay: str) -> None:
+    container = pods["trainer"]["containers"][0]
     (variants,) = (one["value"] for one in container["env"] if one["name"] == "VARIANTS")
     name, *arguments = [word.replace("$(VARIANTS)", variants) for word in container["args"]]
     retrain = trainer.commands[name].make_context(name, arguments)

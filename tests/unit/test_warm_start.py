@@ -152,6 +152,8 @@ def test_from_the_same_posts_it_is_no_worse(
     cold, warmed = (Checkpoints(one.path).epochs() for one in (run, again))
     assert warmed[0].loss < cold[0].loss / 2
     assert max(row.dev_f1_at_1 for row in warmed) >= max(row.dev_f1_at_1 for row in cold)
+    started = Path(warm.warm_start or "").name  # a bundle's folder has its digest's name
+    assert (again.text.data.warm_start, run.text.data.warm_start) == (started, None)
     first = {tag.canonical for tag in again.text.hashtags}
     assert first == {"sea", "city0", "wood0"}
 
