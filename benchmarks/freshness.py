@@ -21,7 +21,7 @@ import click
 import numpy as np
 
 from benchmarks.fresh_stream import FreshStream, Retraining
-from benchmarks.record import RESULTS, record
+from benchmarks.record import record
 from deploy.demo.stream import Received
 from deploy.local.install import install
 from deploy.local.process import ServiceError
@@ -34,6 +34,7 @@ from trainer.replay_ways import PARTS
 from trainer.significance import difference
 from trainer.timeline import IN_STEP, Moment, timeline
 
+PICTURE = Path(__file__).parents[1] / "docs/pictures/freshness.svg"
 FIRST, SECOND, LAST = 0.5, 0.75, 0.85  # shares before: the first model, the second, the last part
 WORKERS = 2
 LEARNING, TAKING_OVER = 1.0, 0.1  # seconds between two posts meanwhile
@@ -73,9 +74,8 @@ def main(corpus: Path, flags: tuple[str, ...], work: Path, scale: float) -> None
     asked = [corpus.name, *flags, *(["--scale", f"{scale:g}"] if scale < 1 else [])]
     command = shlex.join(["python", "-m", "benchmarks.freshness", *asked])
     click.echo(record("freshness", command, {"corpus": corpus.name, **found}))
-    drawn = RESULTS / "freshness.svg"
-    drawn.write_text(draw(lived, moments))
-    click.echo(drawn)
+    PICTURE.write_text(draw(lived, moments))
+    click.echo(PICTURE)
 
 
 def live_through(stream: FreshStream, flags: Sequence[str]) -> Lived:

@@ -34,7 +34,7 @@ DEMOS = {
 
 def figures() -> str:
     """Return the tables, made from the results alone."""
-    tables = (_demos(), _replay(), _paper(), _others(), _serving(), _chaos())
+    tables = (_demos(), _replay(), _freshness(), _paper(), _others(), _serving(), _chaos())
     return "".join(f"\n{table}" for table in tables) + "\n"
 
 
@@ -94,6 +94,26 @@ def _replay() -> str:
     asked = f"{at['fused']['posts']:,} test posts of {REPLAYED}"
     head = f"| `trainer replay`, {asked}, F1@1 (Hit@5) | model alone | memory alone | both |"
     return "\n".join([head, "|---" * 4 + "|", *lines]) + "\n"
+
+
+def _freshness() -> str:
+    """Return what a model is worth that is learned again while the stream goes on."""
+    found = _result("freshness")["figures"]
+    sides = {"first model, kept on": "kept", "learned again, taking over": "served"}
+    more = found["more_f1_at_1"]
+    asked = f"posts of {found['corpus']} on a stream, the last {found['posts']['scored']:,} of them"
+    lines = [f"| {asked} | F1@1 | Hit@5 | lost | answered twice |", "|---" * 5 + "|"]
+    for name, side in sides.items():
+        part = found["last_part"][side]
+        lines.append(
+            f"| {name} | {part['f1_1']:.2f} % | {part['hit_5']:.2f} % "
+            f"| {found['lost'][side]} | {found['answered_twice'][side]} |"
+        )
+    lines.append(
+        f"| the difference, with its 95 % interval | {more['value']:+.2f} "
+        f"({more['low']:.2f} to {more['high']:.2f}) | | | |"
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _paper() -> str:
