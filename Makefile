@@ -59,10 +59,12 @@ paper: $(ENV)
 bench-gpu: $(ENV)
 	$(BIN)/python -m benchmarks.gpu
 
+# The images' pins have the extras in them that a cluster asks for.
 pins:
-	for extra in build worker trainer dev; do \
+	for extras in build "worker fast otel s3" "trainer fast s3" dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
+	    --no-emit-index-url $$(printf -- '--extra %s ' $$extras) pyproject.toml \
+	    -o requirements/$${extras%% *}.txt; done
 
 clean:
 	deploy/local/down --purge

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Learns a model and writes its bundle. From the repository's root:
+# Learns a model and writes its bundle; with the extras fast and s3. From the repository's root:
 #   docker build --file deploy/trainer.Dockerfile --tag tagstream-trainer .
 # A tag may move. For a release, pin the base by the digest that
 #   docker buildx imagetools inspect python:3.12-slim-bookworm

@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# A worker for NVIDIA GPUs, with CUDA 13 and cuDNN 9, as the pinned onnxruntime-gpu wants them.
+# A worker for NVIDIA GPUs, with CUDA 13 and cuDNN 9, as the pinned onnxruntime-gpu wants them, and the
+# extras fast, otel and s3.
 #   docker build --file deploy/worker-gpu.Dockerfile --tag tagstream-worker-gpu .
 #   docker run --gpus all --read-only --volume ./registry:/var/lib/tagstream/registry:ro \
 #       tagstream-worker-gpu run --variant cuda-fp16

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# A worker for processors. From the repository's root:
+# A worker for processors, with the extras fast, otel and s3. From the repository's root:
 #   docker build --file deploy/worker.Dockerfile --tag tagstream-worker .
 #   docker run --read-only --volume ./registry:/var/lib/tagstream/registry:ro tagstream-worker
 # A tag may move. For a release, pin the base by the digest that

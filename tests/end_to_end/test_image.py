@@ -48,6 +48,12 @@ def test_nothing_that_learns_or_installs_is_in_it(image: Image) -> None:
     assert sorted(path.name for path in image.root.iterdir()) == ["opt", "var"]
 
 
+def test_buckets_traces_and_the_other_client_are_a_setting_away(image: Image) -> None:
+    imports = "import confluent_kafka, opentelemetry.exporter.otlp.proto.http, s3fs"
+    done = image.run("python", "-c", imports, cwd=image.root)
+    assert done.returncode == 0, done.stderr
+
+
 def test_its_health_is_the_loops(image: Image, tmp_path: Path) -> None:
     health = Health()
     with HealthServer("127.0.0.1", 0, Metrics(), health) as server:
