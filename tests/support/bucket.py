@@ -2,12 +2,17 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 @contextmanager
@@ -16,6 +21,8 @@ def s3() -> Iterator[ThreadedMotoServer]:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
+    assert server._server is not None
+    server._server.app = _one_at_a_time(server._server.app)
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
@@ -24,6 +31,17 @@ def s3() -> Iterator[ThreadedMotoServer]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         yield server
     server.stop()
+
+
+def _one_at_a_time(app: "WSGIApplication") -> "WSGIApplication":
+    """Let nothing come between a write's condition and the write, as in S3; moto's threads do."""
+    lock = threading.Lock()
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        with lock:
+            return list(app(environ, start))
+
+    return answer
 
 
 def new_bucket() -> str:
